@@ -1,0 +1,62 @@
+import type { Principal } from '../auth/principal.js';
+import { sqlIn } from '../database/sql.js';
+import type { Tx } from '../database/sql.js';
+
+export type ActivityAction =
+  | 'created'
+  | 'updated'
+  | 'deleted'
+  | 'added'
+  | 'removed'
+  | 'statusChanged'
+  | 'unlinked';
+
+/** A line of an alert's or case's history. */
+export interface ActivityEvent {
+  readonly alertId?: string;
+  readonly caseId?: string;
+  readonly action: ActivityAction;
+  readonly fieldName?: string;
+  readonly body?: string;
+  readonly oldValue?: unknown;
+  readonly newValue?: unknown;
+}
+
+/** A row of `activities`, for statements that write it beside the change. */
+export interface ActivityRow extends ActivityEvent {
+  readonly actorKind: string;
+  readonly actorId: string;
+  readonly userId: string;
+  readonly username: string;
+}
+
+/** The line that says the caller did this. */
+export function toActivityRow(principal: Principal, event: ActivityEvent): ActivityRow {
+  return {
+    ...event,
+    actorKind: 'apiKey',
+    actorId: principal.credentialId,
+    userId: principal.userId,
+    username: principal.userName,
+  };
+}
+
+/** Inserts activity rows from the JSON array in `source`, as part of a larger statement. */
+export function insertActivitiesSql(source: string): string {
+  return `
+  INSERT INTO activities (alert_id, case_id, action, field_name, body, old_value, new_value, actor_kind, actor_id, user_id, username)
+  SELECT x."alertId", x."caseId", x.action, x."fieldName", coalesce(x.body, ''), x."oldValue", x."newValue", x."actorKind", x."actorId", x."userId", x.username
+  FROM jsonb_to_recordset(${source}) AS x("alertId" uuid, "caseId" uuid, action text, "fieldName" text, body text,
+    "oldValue" jsonb, "newValue" jsonb, "actorKind" text, "actorId" uuid, "userId" uuid, username text)`;
+}
+
+/** Records lines of history in the transaction that makes it. */
+export async function recordActivities(
+  tx: Tx,
+  principal: Principal,
+  events: readonly ActivityEvent[],
+): Promise<void> {
+  if (events.length === 0) return;
+  const rows = events.map((event) => toActivityRow(principal, event));
+  await sqlIn(tx)(`WITH lines AS (${insertActivitiesSql('$1::jsonb')}) SELECT 1`, [JSON.stringify(rows)]);
+}

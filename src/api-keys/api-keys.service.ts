@@ -1,0 +1,414 @@
+import { randomBytes } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { v7 as uuidv7 } from 'uuid';
+import type { FieldChange } from '../audit/audit-entry.js';
+import { AuditService } from '../audit/audit.service.js';
+import { apiKeyLast4, apiKeyPrefix, generateApiKey } from '../auth/api-key-format.js';
+import { CredentialDigester, pairSecret } from '../auth/credential-digest.js';
+import type { Principal } from '../auth/principal.js';
+import { SCOPES, SCOPE_NAMES } from '../auth/scopes.js';
+import type { Scope } from '../auth/scopes.js';
+import { referencesNotFound } from '../common/errors.js';
+import type { Precondition } from '../common/etag.js';
+import { keysetAfter } from '../common/keyset.js';
+import { COUNT_MAX, Cursors, Page } from '../common/pagination.js';
+import { ChangeFeed } from '../database/change-feed.js';
+import { isUniqueViolation } from '../database/database-errors.js';
+import { Database } from '../database/database.service.js';
+import type { Tx } from '../database/sql.js';
+import type { Prisma } from '../generated/prisma/client.js';
+import { TIERS, tierSchema } from '../rate-limit/tiers.js';
+import type { Tier } from '../rate-limit/tiers.js';
+import { visibleUsers } from '../users/users.service.js';
+import { apiKeySelect, toApiKey } from './api-key.mapper.js';
+import type { ApiKeyRow } from './api-key.mapper.js';
+import { apiKeyNotFound, keyExceedsCreator, keyState } from './api-keys.errors.js';
+import { KEY_LIFETIME_MS } from './api-keys.schema.js';
+import type {
+  ApiKey,
+  ApiKeyListQuery,
+  ApiKeyUsage,
+  CreateApiKey,
+  NewApiKey,
+  NewKeyPair,
+  RotateApiKey,
+  ScopeRow,
+  TierRow,
+  UpdateApiKey,
+} from './api-keys.schema.js';
+import { boundsOfPerson, excessOf } from './key-bounds.js';
+import type { Rights } from './key-bounds.js';
+import { UsageRecorder } from './usage-recorder.js';
+
+/** What makes a credential usable, and what of it may be shown later. */
+interface Material {
+  readonly kind: 'key' | 'pair';
+  readonly accessKey: string | null;
+  readonly digested: string;
+  readonly prefix: string;
+  readonly last4: string;
+}
+
+const PERSON = { id: true, role: true, tierMax: true, tlpMax: true, papMax: true } satisfies Prisma.UserSelect;
+
+/** Creates, changes and ends API keys. Each change acts on the next request. */
+@Injectable()
+export class ApiKeysService {
+  constructor(
+    private readonly database: Database,
+    private readonly digester: CredentialDigester,
+    private readonly changes: ChangeFeed,
+    private readonly audit: AuditService,
+    private readonly cursors: Cursors,
+    private readonly usage: UsageRecorder,
+  ) {}
+
+  async list(principal: Principal, query: ApiKeyListQuery): Promise<Page<ApiKey>> {
+    const prisma = this.database.prismaFor(principal);
+    const descending = query.sort.startsWith('-');
+    const where = visibleKeys(principal);
+    const [rows, count] = await Promise.all([
+      prisma.credential.findMany({
+        where: { AND: [where, keysetAfter(this.cursors.decode('api-keys', query), descending)] },
+        orderBy: [{ createdAt: descending ? 'desc' : 'asc' }, { id: descending ? 'desc' : 'asc' }],
+        take: query.limit + 1,
+        select: apiKeySelect,
+      }),
+      query.count ? prisma.credential.count({ where, take: COUNT_MAX + 1 }) : null,
+    ]);
+    return Page.of(rows, query, count, (last) =>
+      this.cursors.encode('api-keys', query, [last.createdAt.toISOString(), last.id]),
+    ).map((row) => toApiKey(row));
+  }
+
+  async get(principal: Principal, id: string): Promise<ApiKey> {
+    const row = await this.database.prismaFor(principal).credential.findFirst({
+      where: { id, ...visibleKeys(principal) },
+      select: apiKeySelect,
+    });
+    if (!row) throw apiKeyNotFound();
+    return toApiKey(row);
+  }
+
+  async create(principal: Principal, input: CreateApiKey): Promise<NewApiKey> {
+    const key = generateApiKey();
+    const row = await this.database.transaction(principal, (tx) =>
+      this.insert(tx, principal, input, keyMaterial(key)),
+    );
+    return { ...toApiKey(row), key };
+  }
+
+  /** Creates a deprecated access and secret key (spec/keys-and-limits.md §5). */
+  async createPair(principal: Principal, input: CreateApiKey): Promise<NewKeyPair> {
+    const accessKey = randomBytes(16).toString('hex');
+    const secretKey = randomBytes(32).toString('hex');
+    const material: Material = {
+      kind: 'pair',
+      accessKey,
+      digested: pairSecret(accessKey, secretKey),
+      prefix: accessKey.slice(0, 13),
+      last4: accessKey.slice(-4),
+    };
+    const row = await this.database.transaction(principal, (tx) => this.insert(tx, principal, input, material));
+    return { ...toApiKey(row), accessKey, secretKey };
+  }
+
+  async update(
+    principal: Principal,
+    id: string,
+    input: UpdateApiKey,
+    precondition: Precondition,
+  ): Promise<ApiKey> {
+    return this.change(principal, id, precondition, 'key.updated', async (tx, row) => {
+      if (row.state === 'revoked') throw keyState('A revoked key cannot be changed. Create a new one.');
+      const rights = {
+        scopes: input.scopes ?? (row.scopes as Scope[]),
+        tier: input.tier ?? (row.tier as Tier),
+        tlpMax: input.tlpMax ?? row.tlpMax,
+        papMax: input.papMax ?? row.papMax,
+      };
+      await this.assertWithinBounds(tx, principal, row.ownerId, rights);
+      const { expiresAt, ...rest } = input;
+      return { ...defined(rest), ...(expiresAt !== undefined && { expiresAt: expiresAt === null ? null : new Date(expiresAt) }) };
+    });
+  }
+
+  suspend(principal: Principal, id: string, precondition: Precondition): Promise<ApiKey> {
+    return this.change(principal, id, precondition, 'key.suspended', (_tx, row) => {
+      if (row.state === 'revoked') throw keyState('A revoked key cannot be suspended.');
+      return { state: 'suspended' };
+    });
+  }
+
+  activate(principal: Principal, id: string, precondition: Precondition): Promise<ApiKey> {
+    return this.change(principal, id, precondition, 'key.activated', (_tx, row) => {
+      if (row.state === 'revoked') throw keyState('A revoked key stays revoked. Create a new one.');
+      return { state: 'active' };
+    });
+  }
+
+  /** Ends the key for good; revoking it again changes nothing. */
+  revoke(principal: Principal, id: string, precondition: Precondition): Promise<ApiKey> {
+    return this.change(principal, id, precondition, 'key.revoked', (_tx, row) =>
+      row.state === 'revoked' ? {} : { state: 'revoked', revokedAt: new Date() },
+    );
+  }
+
+  /** Issues a key with the same rights; the old one works until its grace ends. Of two at once, one wins. */
+  async rotate(
+    principal: Principal,
+    id: string,
+    input: RotateApiKey,
+    precondition: Precondition,
+  ): Promise<NewApiKey> {
+    const key = generateApiKey();
+    const row = await this.database.transaction(principal, async (tx) => {
+      const old = await this.lock(tx, principal, id);
+      precondition.assertMatches(old.version);
+      const { status } = toApiKey(old);
+      if (status === 'revoked' || status === 'expired') throw keyState(`The key is ${status}. Create a new one.`);
+      if (old.graceUntil) throw keyState('The key was rotated before; rotate its successor.');
+      const rights = { ...old, scopes: old.scopes as Scope[], tier: old.tier as Tier };
+      await this.assertWithinBounds(tx, principal, old.ownerId, rights);
+      await tx.credential.update({
+        where: { id },
+        data: { graceUntil: new Date(Date.now() + input.graceSeconds * 1000), version: { increment: 1 } },
+      });
+      const successor = await this.store(tx, principal, {
+        ...rights,
+        allowedCidrs: old.allowedCidrs,
+        state: old.state,
+        rotatedFromId: id,
+      }, keyMaterial(key));
+      await this.announce(tx, principal, 'key.rotated', successor, [
+        { field: 'rotatedFromId', old: null, new: id },
+        { field: 'graceSeconds', old: null, new: input.graceSeconds },
+      ]);
+      return successor;
+    });
+    return { ...toApiKey(row), key };
+  }
+
+  /** Requests of the last 30 days per hour, up to this moment in this process. */
+  async usageOf(principal: Principal, id: string): Promise<ApiKeyUsage[]> {
+    await this.get(principal, id);
+    await this.usage.flush();
+    const rows = await this.database.prismaFor(principal).credentialUsage.findMany({
+      where: { credentialId: id, hour: { gte: new Date(Date.now() - 30 * 86_400_000) } },
+      orderBy: { hour: 'asc' },
+      select: { hour: true, requests: true, refusals: true, errors: true },
+    });
+    return rows.map((row) => ({ ...row, hour: row.hour.toISOString() }));
+  }
+
+  tiers(): TierRow[] {
+    return tierSchema.options.map((tier) => ({
+      tier,
+      ...(TIERS[tier] ?? { perMinute: null, perHour: null, burst: null }),
+    }));
+  }
+
+  scopes(): ScopeRow[] {
+    return SCOPE_NAMES.map((scope) => ({ scope, description: SCOPES[scope] }));
+  }
+
+  private async insert(tx: Tx, principal: Principal, input: CreateApiKey, material: Material): Promise<ApiKeyRow> {
+    const ownerId = input.ownerId ?? principal.userId;
+    const organizationId = await this.organizationOf(tx, principal, ownerId, input.organizationId);
+    const owner = await tx.user.findFirst({ where: { id: ownerId }, select: PERSON });
+    const rights = {
+      scopes: input.scopes,
+      tier: input.tier,
+      tlpMax: input.tlpMax ?? Math.min(principal.tlpMax, owner?.tlpMax ?? 0),
+      papMax: input.papMax ?? Math.min(principal.papMax, owner?.papMax ?? 0),
+    };
+    await this.assertWithinBounds(tx, principal, ownerId, rights);
+    if (input.expiresAt === null && principal.role !== 'super-admin' && principal.role !== 'org-admin') {
+      throw keyExceedsCreator('only administrators may create keys that never expire');
+    }
+    const { expiresAt = new Date(Date.now() + KEY_LIFETIME_MS).toISOString() } = input;
+    const row = await this.store(
+      tx,
+      principal,
+      {
+        ...rights,
+        name: input.name,
+        description: input.description,
+        ownerId,
+        organizationId,
+        expiresAt: expiresAt === null ? null : new Date(expiresAt),
+        allowedCidrs: input.allowedCidrs,
+        state: 'active',
+        rotatedFromId: null,
+      },
+      material,
+    );
+    await this.announce(tx, principal, 'key.created', row, [
+      { field: 'name', old: null, new: row.name },
+      { field: 'scopes', old: null, new: row.scopes },
+      { field: 'tier', old: null, new: row.tier },
+    ]);
+    return row;
+  }
+
+  /** The tenant of a new key: one the creator reaches and the owner belongs to; both missing and foreign are 400. */
+  private async organizationOf(
+    tx: Tx,
+    principal: Principal,
+    ownerId: string,
+    wanted: string | undefined,
+  ): Promise<string> {
+    const owner = await tx.user.findFirst({
+      where: { id: ownerId, status: { not: 'inactive' }, ...visibleUsers(principal) },
+      select: {
+        role: true,
+        memberships: {
+          where: { organization: { deletedAt: null } },
+          orderBy: { position: 'asc' },
+          select: { organizationId: true },
+        },
+      },
+    });
+    if (!owner) throw referencesNotFound(['ownerId']);
+    const memberships = owner.memberships.map((membership) => membership.organizationId);
+    const reachable = memberships.filter(
+      (id) => principal.everyOrganization || principal.organizationIds.includes(id),
+    );
+    const fallback = reachable.includes(principal.organizationId) ? principal.organizationId : reachable[0];
+    const chosen = wanted ?? fallback;
+    if (chosen !== undefined && reachable.includes(chosen)) return chosen;
+    const isOpenToAll = principal.everyOrganization && owner.role === 'super-admin' && wanted !== undefined;
+    const exists = isOpenToAll && (await tx.organization.count({ where: { id: wanted, deletedAt: null } })) > 0;
+    if (exists) return wanted;
+    throw referencesNotFound(['organizationId']);
+  }
+
+  private async assertWithinBounds(tx: Tx, principal: Principal, ownerId: string, rights: Rights): Promise<void> {
+    const owner = await tx.user.findFirst({ where: { id: ownerId }, select: PERSON });
+    if (!owner) throw referencesNotFound(['ownerId']);
+    const excess = excessOf(rights, principal) ?? excessOf(rights, boundsOfPerson(owner));
+    if (excess !== null) throw keyExceedsCreator(excess);
+  }
+
+  private async store(
+    tx: Tx,
+    principal: Principal,
+    key: Rights &
+      Pick<ApiKeyRow, 'name' | 'description' | 'ownerId' | 'organizationId' | 'expiresAt' | 'allowedCidrs' | 'state' | 'rotatedFromId'>,
+    material: Material,
+  ): Promise<ApiKeyRow> {
+    const { digest, pepperId } = this.digester.digest(material.digested);
+    try {
+      return await tx.credential.create({
+        data: {
+          id: uuidv7(),
+          kind: material.kind,
+          name: key.name,
+          description: key.description,
+          ownerId: key.ownerId,
+          organizationId: key.organizationId,
+          createdById: principal.userId,
+          tier: key.tier,
+          scopes: [...key.scopes],
+          state: key.state,
+          expiresAt: key.expiresAt,
+          allowedCidrs: key.allowedCidrs,
+          tlpMax: key.tlpMax,
+          papMax: key.papMax,
+          accessKey: material.accessKey,
+          digest: new Uint8Array(digest),
+          pepperId,
+          prefix: material.prefix,
+          last4: material.last4,
+          rotatedFromId: key.rotatedFromId,
+        },
+        select: apiKeySelect,
+      });
+    } catch (error) {
+      if (isUniqueViolation(error)) throw keyState('The key was rotated before; rotate its successor.');
+      throw error;
+    }
+  }
+
+  /** Holds the key, applies what `decide` answers, and tells every process. */
+  private change(
+    principal: Principal,
+    id: string,
+    precondition: Precondition,
+    action: string,
+    decide: (
+      tx: Tx,
+      row: ApiKeyRow,
+    ) => Prisma.CredentialUpdateInput | Promise<Prisma.CredentialUpdateInput>,
+  ): Promise<ApiKey> {
+    return this.database.transaction(principal, async (tx) => {
+      const before = await this.lock(tx, principal, id);
+      precondition.assertMatches(before.version);
+      const data = await decide(tx, before);
+      const shown = toApiKey(before);
+      const changed = changesOf(shown, data);
+      if (changed.length === 0) return shown;
+      const after = await tx.credential.update({
+        where: { id },
+        data: { ...data, version: { increment: 1 } },
+        select: apiKeySelect,
+      });
+      await this.announce(tx, principal, action, after, changed);
+      return toApiKey(after);
+    });
+  }
+
+  private async lock(tx: Tx, principal: Principal, id: string): Promise<ApiKeyRow> {
+    await tx.$queryRaw`SELECT id FROM credentials WHERE id = ${id}::uuid FOR UPDATE`;
+    const row = await tx.credential.findFirst({ where: { id, ...visibleKeys(principal) }, select: apiKeySelect });
+    if (!row) throw apiKeyNotFound();
+    return row;
+  }
+
+  private async announce(
+    tx: Tx,
+    principal: Principal,
+    action: string,
+    row: ApiKeyRow,
+    changes: readonly FieldChange[],
+  ): Promise<void> {
+    await this.audit.record(tx, principal, {
+      action,
+      targetKind: 'apiKey',
+      targetId: row.id,
+      organizationId: row.organizationId,
+      changes,
+    });
+    await this.changes.announce(tx, 'credentials');
+  }
+}
+
+/** Keys of the caller's tenants; all for platform administrators. */
+function visibleKeys(principal: Principal): Prisma.CredentialWhereInput {
+  return principal.everyOrganization ? {} : { organizationId: { in: [...principal.organizationIds] } };
+}
+
+function keyMaterial(key: string): Material {
+  return {
+    kind: 'key',
+    accessKey: null,
+    digested: key,
+    prefix: apiKeyPrefix(key),
+    last4: apiKeyLast4(key),
+  };
+}
+
+function changesOf(before: ApiKey, data: Prisma.CredentialUpdateInput): FieldChange[] {
+  const shown = { ...before, state: before.status } as Record<string, unknown>;
+  return Object.entries(data)
+    .map(([field, value]: [string, unknown]) => ({
+      field,
+      old: shown[field] ?? null,
+      new: value instanceof Date ? value.toISOString() : value,
+    }))
+    .filter((change) => JSON.stringify(change.old) !== JSON.stringify(change.new));
+}
+
+function defined<T extends object>(values: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
+}

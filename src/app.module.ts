@@ -1,0 +1,60 @@
+import { Module } from '@nestjs/common';
+import type { DynamicModule } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
+import { AlertsModule } from './alerts/alerts.module.js';
+import { ApiKeysModule } from './api-keys/api-keys.module.js';
+import { AuditModule } from './audit/audit.module.js';
+import { AuthGuard } from './auth/auth.guard.js';
+import { AuthModule } from './auth/auth.module.js';
+import { ScopeGuard } from './auth/scope.guard.js';
+import { CasesModule } from './cases/cases.module.js';
+import { AnswerInterceptor } from './common/answer.interceptor.js';
+import { CommonModule } from './common/common.module.js';
+import { ContentInterceptor } from './common/content.interceptor.js';
+import { IdempotencyInterceptor } from './common/idempotency.interceptor.js';
+import { ProblemFilter } from './common/problem.filter.js';
+import { AppConfig } from './config/config.js';
+import { ConfigModule } from './config/config.module.js';
+import { DatabaseModule } from './database/database.module.js';
+import { DocsModule } from './docs/docs.module.js';
+import { HealthModule } from './health/health.module.js';
+import { ObservablesModule } from './observables/observables.module.js';
+import { RateLimitGuard } from './rate-limit/rate-limit.guard.js';
+import { UsersModule } from './users/users.module.js';
+
+const FEATURES = [
+  AlertsModule,
+  CasesModule,
+  ObservablesModule,
+  UsersModule,
+  ApiKeysModule,
+  HealthModule,
+  DocsModule,
+];
+
+/** The features, and the one way of a request: guards, then interceptors, in this order. */
+@Module({})
+export class AppModule {
+  static with(config: AppConfig): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        ConfigModule.with(config),
+        CommonModule,
+        DatabaseModule,
+        AuthModule,
+        AuditModule,
+        ...FEATURES,
+      ],
+      providers: [
+        { provide: APP_GUARD, useClass: AuthGuard },
+        { provide: APP_GUARD, useClass: RateLimitGuard },
+        { provide: APP_GUARD, useClass: ScopeGuard },
+        { provide: APP_INTERCEPTOR, useClass: ContentInterceptor },
+        { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor },
+        { provide: APP_INTERCEPTOR, useClass: AnswerInterceptor },
+        { provide: APP_FILTER, useClass: ProblemFilter },
+      ],
+    };
+  }
+}

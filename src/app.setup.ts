@@ -1,0 +1,79 @@
+import { NestFactory } from '@nestjs/core';
+import { StandardSchemaValidationPipe, VERSION_NEUTRAL, VersioningType } from '@nestjs/common';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import helmet from 'helmet';
+import { AppModule } from './app.module.js';
+import { UsageRecorder } from './api-keys/usage-recorder.js';
+import { FastExpressAdapter } from './common/fast-express.adapter.js';
+import { issuesToError } from './common/issues.js';
+import { AppLogger, createPino } from './common/logger.js';
+import { Metrics } from './common/metrics.js';
+import { logRequests } from './common/request-log.js';
+import { assignRequestId } from './common/request.js';
+import type { AppConfig } from './config/config.js';
+import { ChangeFeed } from './database/change-feed.js';
+import { setupDocs } from './docs/docs.setup.js';
+
+/** Routes that are not part of the API and not under its prefix. */
+export const ROOT_ROUTES = ['health/live', 'health/ready', 'metrics', 'docs/errors'];
+
+/** Validates by schema alone; hostile keys are the schemas' business (`jsonObjectSchema`). */
+class SchemaPipe extends StandardSchemaValidationPipe {
+  constructor() {
+    super({ exceptionFactory: issuesToError });
+  }
+
+  protected override stripProtoKeys(): void {
+    // Walks recursively, which a deep body would turn into a stack overflow.
+  }
+}
+
+/** The whole application, ready to listen; `main` and the tests share it. */
+export async function createApp(config: AppConfig): Promise<NestExpressApplication> {
+  const logger = new AppLogger(createPino(config));
+  const app = await NestFactory.create<NestExpressApplication>(
+    AppModule.with(config),
+    new FastExpressAdapter(),
+    { logger, bodyParser: false, abortOnError: false },
+  );
+  app.disable('x-powered-by');
+  app.set('etag', false);
+  app.set('query parser', 'simple');
+  app.set('trust proxy', config.trustProxy.length > 0 ? [...config.trustProxy] : false);
+  app.use(assignRequestId);
+  app.use(logRequests(logger.pino, app.get(Metrics), app.get(UsageRecorder)));
+  const isTls = config.publicUrl.startsWith('https:');
+  app.use(
+    helmet({
+      strictTransportSecurity: isTls,
+      contentSecurityPolicy: { directives: { upgradeInsecureRequests: isTls ? [] : null } },
+    }),
+  );
+  if (config.corsOrigins.length > 0) {
+    app.enableCors({ origin: [...config.corsOrigins], exposedHeaders: EXPOSED_HEADERS });
+  }
+  app.setGlobalPrefix('api', { exclude: ROOT_ROUTES });
+  app.enableVersioning({ type: VersioningType.URI, defaultVersion: [VERSION_NEUTRAL, '1'] });
+  app.useGlobalPipes(new SchemaPipe());
+  setupDocs(app);
+  app.get(ChangeFeed).start();
+  return app;
+}
+
+const EXPOSED_HEADERS = [
+  'Deprecation',
+  'ETag',
+  'Idempotent-Replayed',
+  'Link',
+  'Location',
+  'RateLimit',
+  'RateLimit-Policy',
+  'Retry-After',
+  'Sunset',
+  'X-RateLimit-Limit',
+  'X-RateLimit-Remaining',
+  'X-RateLimit-Reset',
+  'X-Request-Id',
+  'X-Total-Count',
+  'X-Total-Count-Capped',
+];

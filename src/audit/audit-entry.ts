@@ -1,0 +1,61 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { Principal } from '../auth/principal.js';
+
+/** A field that changed; secrets never are one. */
+export interface FieldChange {
+  readonly field: string;
+  readonly old: unknown;
+  readonly new: unknown;
+}
+
+/** What happened to what. */
+export interface AuditEvent {
+  /** Dotted, such as `alert.created` or `key.revoked`. */
+  readonly action: string;
+  readonly targetKind: string;
+  readonly targetId: string | null;
+  readonly changes?: readonly FieldChange[];
+  /** The tenant whose administrators may read the entry; the caller's by default. */
+  readonly organizationId?: string | null;
+}
+
+/** A row of `audit_entries`, for statements that write it beside the change. */
+export interface AuditRow {
+  readonly id: string;
+  readonly organizationId: string | null;
+  readonly actorKind: string;
+  readonly actorId: string | null;
+  readonly credentialId: string | null;
+  readonly action: string;
+  readonly targetKind: string;
+  readonly targetId: string | null;
+  readonly changes: readonly FieldChange[];
+  readonly requestId: string | null;
+  readonly ip: string | null;
+}
+
+/** The entry that says the caller did this. */
+export function toAuditRow(principal: Principal, event: AuditEvent): AuditRow {
+  return {
+    id: uuidv7(),
+    organizationId: event.organizationId === undefined ? principal.organizationId : event.organizationId,
+    actorKind: 'apiKey',
+    actorId: principal.userId,
+    credentialId: principal.credentialId,
+    action: event.action,
+    targetKind: event.targetKind,
+    targetId: event.targetId,
+    changes: event.changes ?? [],
+    requestId: principal.requestId,
+    ip: principal.ip,
+  };
+}
+
+/** Inserts audit rows from the JSON array in `source`, as part of a larger statement. */
+export function insertAuditSql(source: string): string {
+  return `
+  INSERT INTO audit_entries (id, organization_id, actor_kind, actor_id, credential_id, action, target_kind, target_id, changes, request_id, ip)
+  SELECT x.id, x."organizationId", x."actorKind", x."actorId", x."credentialId", x.action, x."targetKind", x."targetId", x.changes, x."requestId", x.ip
+  FROM jsonb_to_recordset(${source}) AS x(id uuid, "organizationId" uuid, "actorKind" text, "actorId" uuid, "credentialId" uuid,
+    action text, "targetKind" text, "targetId" uuid, changes jsonb, "requestId" text, ip text)`;
+}

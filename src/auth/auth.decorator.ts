@@ -1,0 +1,50 @@
+import { SetMetadata, createParamDecorator } from '@nestjs/common';
+import type { ExecutionContext } from '@nestjs/common';
+import { applyDecorators } from '@nestjs/common';
+import { ApiBearerAuth, ApiExtension, ApiSecurity } from '@nestjs/swagger';
+import type { Request } from 'express';
+import type { Principal } from './principal.js';
+import type { Scope } from './scopes.js';
+
+/** What a route asks of its caller. */
+export type RouteAccess =
+  | { readonly kind: 'public' }
+  | { readonly kind: 'scopes'; readonly allOf: readonly Scope[]; readonly anyOf: readonly Scope[] };
+
+export const ROUTE_ACCESS = 'route-access';
+
+/** The security schemes of the OpenAPI document. */
+export const SECURITY_SCHEMES = { bearer: 'apiKey', header: 'apiKeyHeader', access: 'accessKey', secret: 'secretKey' };
+
+function authenticated(access: RouteAccess & { kind: 'scopes' }): MethodDecorator & ClassDecorator {
+  const scopes = access.anyOf.length > 0 ? [`one of ${access.anyOf.join(', ')}`] : access.allOf;
+  return applyDecorators(
+    SetMetadata(ROUTE_ACCESS, access),
+    ApiBearerAuth(SECURITY_SCHEMES.bearer),
+    ApiSecurity(SECURITY_SCHEMES.header),
+    ApiSecurity({ [SECURITY_SCHEMES.access]: [], [SECURITY_SCHEMES.secret]: [] }),
+    ApiExtension('x-required-scopes', scopes),
+  );
+}
+
+/** The route needs a credential that holds all these scopes; none means any valid credential. */
+export function Auth(...allOf: Scope[]): MethodDecorator & ClassDecorator {
+  return authenticated({ kind: 'scopes', allOf, anyOf: [] });
+}
+
+/** The route needs a credential that holds at least one of these scopes. */
+export function AuthAnyOf(...anyOf: Scope[]): MethodDecorator & ClassDecorator {
+  return authenticated({ kind: 'scopes', allOf: [], anyOf });
+}
+
+/** The route needs no credential and reads none. */
+export function Public(): MethodDecorator & ClassDecorator {
+  return SetMetadata(ROUTE_ACCESS, { kind: 'public' } satisfies RouteAccess);
+}
+
+/** The caller, as the guards established it. */
+export const Caller = createParamDecorator((_: unknown, context: ExecutionContext): Principal => {
+  const { principal } = context.switchToHttp().getRequest<Request>();
+  if (!principal) throw new Error('A route without @Auth asked for its caller.');
+  return principal;
+});

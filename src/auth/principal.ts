@@ -1,0 +1,33 @@
+import type { Tx } from '../database/sql.js';
+import type { Tier } from '../rate-limit/tiers.js';
+import type { Role, Scope } from './scopes.js';
+
+/** What a credential grants, already narrowed to what its owner may do now. */
+export interface Grant {
+  readonly credentialId: string;
+  readonly credentialKind: 'key' | 'pair';
+  readonly credentialName: string;
+  readonly userId: string;
+  readonly userEmail: string;
+  readonly userName: string;
+  readonly role: Role;
+  readonly scopes: ReadonlySet<Scope>;
+  readonly tier: Tier;
+  readonly tierMax: Tier;
+  readonly tlpMax: number;
+  readonly papMax: number;
+  /** Owns what the caller creates, unless the body names another of its organizations. */
+  readonly organizationId: string;
+  /** The tenants the caller belongs to. */
+  readonly organizationIds: readonly string[];
+  /** A platform administrator's: sees every tenant. */
+  readonly everyOrganization: boolean;
+}
+
+/** Who is asking, in which request. The first argument of every service method. */
+export interface Principal extends Grant {
+  readonly requestId: string;
+  readonly ip: string;
+  /** The transaction the whole request runs in; only requests with an `Idempotency-Key` have one. */
+  readonly transaction: Tx | null;
+}

@@ -1,0 +1,49 @@
+import { Injectable } from '@nestjs/common';
+import type { CanActivate, ExecutionContext } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { Request } from 'express';
+import ipaddr from 'ipaddr.js';
+import { AppError } from '../common/errors.js';
+import { ROUTE_ACCESS } from './auth.decorator.js';
+import type { RouteAccess } from './auth.decorator.js';
+import { hasScope } from './scopes.js';
+
+/** Refuses with 403 what the credential's address list or scopes do not allow. Last of the guards. */
+@Injectable()
+export class ScopeGuard implements CanActivate {
+  constructor(private readonly reflector: Reflector) {}
+
+  canActivate(context: ExecutionContext): boolean {
+    const access = this.reflector.get<RouteAccess>(ROUTE_ACCESS, context.getHandler());
+    if (access.kind === 'public') return true;
+    const { principal, allowedCidrs = [] } = context.switchToHttp().getRequest<Request>();
+    if (!principal) return false;
+    if (!isAddressAllowed(principal.ip, allowedCidrs)) {
+      throw new AppError('KEY_ADDRESS_NOT_ALLOWED', 'This key may not be used from this address.');
+    }
+    const missing = access.allOf.filter((scope) => !hasScope(principal.scopes, scope));
+    const noneOf = access.anyOf.length > 0 && !access.anyOf.some((scope) => hasScope(principal.scopes, scope));
+    if (missing.length === 0 && !noneOf) return true;
+    const needed = noneOf ? access.anyOf : access.allOf;
+    throw new AppError(
+      'INSUFFICIENT_SCOPE',
+      `The key needs ${noneOf ? 'one of the scopes' : needed.length > 1 ? 'the scopes' : 'the scope'} ${needed.join(', ')}.`,
+      {
+        headers: {
+          'WWW-Authenticate': `Bearer realm="casebender", error="insufficient_scope", scope="${needed.join(' ')}"`,
+        },
+      },
+    );
+  }
+}
+
+/** Whether the address is in one of the networks; an empty list allows every address. */
+export function isAddressAllowed(address: string, cidrs: readonly string[]): boolean {
+  if (cidrs.length === 0) return true;
+  if (!ipaddr.isValid(address)) return false;
+  const ip = ipaddr.process(address);
+  return cidrs.some((cidr) => {
+    const [network, bits] = ipaddr.parseCIDR(cidr);
+    return network.kind() === ip.kind() && ip.match(network, bits);
+  });
+}

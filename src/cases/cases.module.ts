@@ -1,0 +1,13 @@
+import { Module } from '@nestjs/common';
+import { ObservablesModule } from '../observables/observables.module.js';
+import { RecordsModule } from '../records/records.module.js';
+import { CasesController } from './cases.controller.js';
+import { CasesService } from './cases.service.js';
+
+@Module({
+  imports: [RecordsModule, ObservablesModule],
+  controllers: [CasesController],
+  providers: [CasesService],
+  exports: [CasesService],
+})
+export class CasesModule {}

@@ -1,0 +1,193 @@
+import { ALERT_TABLES, CASE_TABLES, clearedFor, visibleIds, visibleTo } from '../access/access.js';
+import type { ListShape } from '../access/access.js';
+import { insertActivitiesSql } from '../activities/activity.js';
+import type { ActivityRow } from '../activities/activity.js';
+import { insertAuditSql } from '../audit/audit-entry.js';
+import type { AuditRow } from '../audit/audit-entry.js';
+import type { Principal } from '../auth/principal.js';
+import { SqlParams } from '../database/sql.js';
+import type { Sql } from '../database/sql.js';
+import { insertObservablesSql } from '../observables/observable-row.js';
+import type { ObservableRow } from '../observables/observable-row.js';
+import {
+  INSERTED,
+  NEW_CLIENTS_SQL,
+  STATUS_SQL,
+  instantSql,
+  newLinksSql,
+  observableCountSql,
+  organizationsSql,
+  recordObservablesSql,
+  storedSources,
+  tagsSql,
+  teamsSql,
+  userSql,
+} from '../records/record-sql.js';
+import type { NewLinks } from '../records/new-links.js';
+import type { CaseDetailRow, ListedCaseRow } from './case.mapper.js';
+import type { Case } from './cases.schema.js';
+
+const STORED = storedSources('case');
+
+/** The columns of the case `r` that every answer shows. */
+function caseColumns(clients: string): string {
+  return `r.id, r.tiny_id AS "tinyId", r.title, r.description, s.value AS "statusValue", ${instantSql('r.created_at')} AS "createdAt",
+  ${instantSql('r.updated_at')} AS "updatedAt", r.severity, r.tlp, r.pap, NULL AS "deletedAt", r.created_by_id AS "createdById",
+  r.assignee_id AS "assigneeId", r.flag, r.source, r.source_ref AS "sourceRef", r.type, r.external_link AS "externalLink",
+  r.visible_to_all_organizations AS "visibleToAllOrganizations", r.primary_case_id AS "primaryCaseId", r.client_id AS "clientId",
+  (SELECT client.name FROM ${clients} client WHERE client.id = r.client_id) AS "clientName",
+  r.sla_config_id AS "slaConfigId", ${instantSql('r.sla_deadline')} AS "slaDeadline", r.sla_status AS "slaStatus",
+  ${instantSql('r.sla_started_at')} AS "slaStartedAt", ${instantSql('r.sla_updated_at')} AS "slaUpdatedAt",
+  ${instantSql('r.sla_paused_at')} AS "slaPausedAt", r.custom_fields AS "customFields", r.extra_data AS "extraData",
+  r.ai_insights AS "aiInsights", r.resolution_summary AS "resolutionSummary", r.organization_id AS "ownerOrganizationId", r.version`;
+}
+
+const SHOWN_COLUMNS = `(SELECT ${userSql('u')} FROM users u WHERE u.id = r.assignee_id) AS assignee, ${STATUS_SQL} AS status,
+  ${tagsSql('case_id', STORED)} AS tags`;
+
+/** The condition on an alert `a` that hangs on the case `r` and may be shown. */
+function linkedAlerts(principal: Principal, params: SqlParams): string {
+  return `a.case_id = r.id AND a.deleted_at IS NULL AND ${visibleTo(principal, ALERT_TABLES, 'a', params)}
+    AND ${clearedFor(principal, 'a', params)}`;
+}
+
+/** One case of the caller's tenants, whatever its marking; null when there is none. */
+export async function findCase(sql: Sql, principal: Principal, id: string): Promise<CaseDetailRow | null> {
+  const params = new SqlParams();
+  const where = `r.id = ${params.add(id, 'uuid')} AND r.deleted_at IS NULL AND ${visibleTo(principal, CASE_TABLES, 'r', params)}`;
+  const rows = await sql<{ case: CaseDetailRow }>(
+    `SELECT row_to_json(x) AS case FROM (
+      SELECT ${caseColumns('clients')}, ${SHOWN_COLUMNS},
+        (SELECT ${userSql('u')} FROM users u WHERE u.id = r.created_by_id) AS "createdBy",
+        '[]'::json AS tasks, ${recordObservablesSql(principal, 'case_id', STORED, params, null)} AS observables,
+        ${teamsSql('case_id', STORED)} AS teams, ${organizationsSql('case_id', STORED)} AS organizations,
+        coalesce((SELECT json_agg(json_build_object('id', a.id, 'tinyId', a.tiny_id, 'title', a.title) ORDER BY a.tiny_id)
+          FROM alerts a WHERE ${linkedAlerts(principal, params)}), '[]') AS alerts,
+        r.sla_config AS "slaConfig"
+      FROM cases r JOIN statuses s ON s.id = r.status_id WHERE ${where}) x`,
+    params.values,
+  );
+  return rows[0]?.case ?? null;
+}
+
+/** Holds the row of a visible case until the transaction ends; false when there is none. */
+export async function lockCase(sql: Sql, principal: Principal, id: string): Promise<boolean> {
+  const params = new SqlParams();
+  const where = `r.id = ${params.add(id, 'uuid')} AND r.deleted_at IS NULL AND ${visibleTo(principal, CASE_TABLES, 'r', params)}`;
+  const rows = await sql(`SELECT r.id FROM cases r WHERE ${where} FOR UPDATE`, params.values);
+  return rows.length > 0;
+}
+
+/** A row of a list, with the value it is sorted by. */
+export interface ListedCaseResult {
+  readonly row: ListedCaseRow;
+  readonly sort: string | number;
+}
+
+export async function listCases(
+  sql: Sql,
+  principal: Principal,
+  shape: (params: SqlParams) => ListShape,
+): Promise<ListedCaseResult[]> {
+  const params = new SqlParams();
+  const list = shape(params);
+  const page = visibleIds(principal, CASE_TABLES, params, list);
+  const direction = list.descending ? 'DESC' : 'ASC';
+  return sql<ListedCaseResult>(
+    `WITH page AS MATERIALIZED (${page})
+    SELECT (SELECT row_to_json(x) FROM (SELECT ${caseColumns('clients')}, ${SHOWN_COLUMNS},
+        json_build_object('total', 0, 'done', 0) AS "taskCounts",
+        ${observableCountSql(principal, 'case_id', STORED, params)} AS "observableCount",
+        (SELECT count(*)::int FROM alerts a WHERE ${linkedAlerts(principal, params)}) AS "alertCount") x) AS row,
+      to_json(page.sort_value) AS sort
+    FROM page JOIN cases r ON r.id = page.id JOIN statuses s ON s.id = r.status_id
+    ORDER BY page.sort_value ${direction}, page.id ${direction}`,
+    params.values,
+  );
+}
+
+/** How many cases the list holds, counting no further than `shape.limit`. */
+export async function countCases(
+  sql: Sql,
+  principal: Principal,
+  shape: (params: SqlParams) => ListShape,
+): Promise<number> {
+  const params = new SqlParams();
+  const page = visibleIds(principal, CASE_TABLES, params, shape(params));
+  const [row] = await sql<{ count: number }>(`SELECT count(*)::int AS count FROM (${page}) x`, params.values);
+  return row?.count ?? 0;
+}
+
+/** A row of `cases` to insert; `createdAt` null is now. */
+export interface NewCase {
+  readonly id: string;
+  readonly organizationId: string;
+  readonly title: string;
+  readonly description: string | null;
+  readonly statusId: string;
+  readonly stage: string;
+  readonly severity: number;
+  readonly tlp: number;
+  readonly pap: number;
+  readonly flag: boolean;
+  readonly type: string | null;
+  readonly source: string | null;
+  readonly sourceRef: string | null;
+  readonly externalLink: string | null;
+  readonly customFields: Readonly<Record<string, unknown>>;
+  readonly visibleToAll: boolean;
+  readonly assigneeId: string | null;
+  readonly createdById: string;
+  readonly clientId: string | null;
+  readonly clientName: string | null;
+  readonly slaConfig: object | null;
+  readonly createdAt: string | null;
+}
+
+/** Everything the creation of a case writes, as sets. */
+export interface NewCases extends NewLinks {
+  readonly records: readonly NewCase[];
+  readonly observables: readonly ObservableRow[];
+  readonly activities: readonly ActivityRow[];
+  readonly audit: readonly AuditRow[];
+}
+
+/** Inserts cases with all that belongs to them in one statement, and answers them as the contract shows new ones. */
+export async function insertCases(sql: Sql, cases: NewCases): Promise<Case[]> {
+  const rows = await sql<{ case: Case }>(
+    `WITH ${NEW_CLIENTS_SQL},
+new_records AS (
+  INSERT INTO cases (id, organization_id, title, description, status_id, severity, tlp, pap, flag, type, source, source_ref,
+    external_link, custom_fields, visible_to_all_organizations, assignee_id, created_by_id, client_id, sla_config,
+    sla_started_at, created_at, in_progress_at, closed_at)
+  SELECT x.id, x."organizationId", x.title, x.description, x."statusId", x.severity, x.tlp, x.pap, x.flag, x.type, x.source,
+    x."sourceRef", x."externalLink", x."customFields", x."visibleToAll", x."assigneeId", x."createdById",
+    coalesce(x."clientId", (SELECT client.id FROM new_clients client
+      WHERE client.organization_id = x."organizationId" AND lower(client.name) = lower(x."clientName"))),
+    x."slaConfig", CASE WHEN x."slaConfig" IS NOT NULL THEN coalesce(x."createdAt", now()) END, coalesce(x."createdAt", now()),
+    CASE WHEN x.stage = 'InProgress' THEN now() END, CASE WHEN x.stage = 'Closed' THEN now() END
+  FROM jsonb_to_recordset($1::jsonb->'records') AS x(id uuid, "organizationId" uuid, title text, description text, "statusId" uuid,
+    stage text, severity int, tlp int, pap int, flag bool, type text, source text, "sourceRef" text, "externalLink" text,
+    "customFields" jsonb, "visibleToAll" bool, "assigneeId" uuid, "createdById" uuid, "clientId" uuid, "clientName" text,
+    "slaConfig" jsonb, "createdAt" timestamptz)
+  RETURNING *),
+new_observables AS (${insertObservablesSql("$1::jsonb->'observables'")}),
+${newLinksSql('case')},
+new_activities AS (${insertActivitiesSql("$1::jsonb->'activities'")}),
+new_audit AS (${insertAuditSql("$1::jsonb->'audit'")})
+SELECT row_to_json(x) AS case FROM (
+  SELECT ${caseColumns(INSERTED.clients)} FROM new_records r JOIN statuses s ON s.id = r.status_id) x`,
+    [JSON.stringify(cases)],
+  );
+  return rows.map((row) => row.case);
+}
+
+/** Takes the alerts off a case that goes, back to the status `new`; answers their ids. */
+export async function releaseAlerts(sql: Sql, caseId: string, statusId: string): Promise<string[]> {
+  const rows = await sql<{ id: string }>(
+    `UPDATE alerts SET case_id = NULL, status_id = $2::uuid, version = version + 1, updated_at = now()
+     WHERE case_id = $1::uuid AND deleted_at IS NULL RETURNING id`,
+    [caseId, statusId],
+  );
+  return rows.map((row) => row.id);
+}

@@ -1,0 +1,196 @@
+import { z } from 'zod';
+import { idSchema, jsonObjectSchema, text } from '../common/fields.js';
+import {
+  namedSchema,
+  observableSchema,
+  statusSchema,
+  tagAnswerSchema,
+  userSchema,
+} from '../records/answer.schema.js';
+import {
+  descriptionSchema,
+  nestedObservableSchema,
+  recordFields,
+  statusValueSchema,
+  updateBody,
+} from '../records/record.schema.js';
+
+const clockTime = z.string().regex(/^(?:[01]\d|2[0-3]):[0-5]\d$|^24:00$/, 'expected a time such as 09:00');
+
+function isTimeZone(name: string): boolean {
+  try {
+    return Boolean(new Intl.DateTimeFormat('en', { timeZone: name }));
+  } catch {
+    return false;
+  }
+}
+
+const businessHoursSchema = z
+  .object({
+    enabled: z.boolean(),
+    start: clockTime,
+    end: clockTime,
+    timezone: z.string().max(64).refine(isTimeZone, { error: 'unknown IANA time zone' }),
+    workDays: z.array(z.int().min(0).max(6)).max(7).meta({ description: '0 is Sunday, 6 is Saturday.' }),
+  })
+  .refine((hours) => !hours.enabled || hours.start !== hours.end, {
+    path: ['end'],
+    error: 'must differ from start',
+  })
+  .refine((hours) => !hours.enabled || hours.workDays.length > 0, {
+    path: ['workDays'],
+    error: 'must hold at least one day',
+  });
+
+/** The deadline of a case and when to warn of it (spec/behaviour.md §6). */
+export const slaConfigSchema = z
+  .object({
+    deadlineHours: z.number().positive().max(87_600),
+    warningThresholdPercent: z.number().min(0).max(100),
+    criticalThresholdPercent: z.number().min(0).max(100),
+    businessHours: businessHoursSchema.optional(),
+  })
+  .refine((config) => config.warningThresholdPercent <= config.criticalThresholdPercent, {
+    path: ['warningThresholdPercent'],
+    error: 'must not be above criticalThresholdPercent',
+  })
+  .meta({ id: 'SlaConfig' });
+
+const pastInstantSchema = z.iso
+  .datetime({ offset: true })
+  .refine((value) => Date.parse(value) <= Date.now() + 1_000, { error: 'must not be in the future' });
+
+/** `POST /cases` [C]: what is not listed is ignored. */
+export const createCaseSchema = z
+  .object({
+    title: recordFields.title,
+    statusValue: statusValueSchema,
+    severity: recordFields.severity,
+    description: descriptionSchema.nullable().optional(),
+    tlp: recordFields.tlp.default(2),
+    pap: recordFields.pap.default(2),
+    type: recordFields.type.optional(),
+    source: recordFields.source.optional(),
+    sourceRef: recordFields.sourceRef.optional(),
+    externalLink: recordFields.externalLink.optional(),
+    flag: z.boolean().default(false),
+    customFields: jsonObjectSchema.default({}),
+    teams: recordFields.teams.default([]),
+    tags: recordFields.tags.default([]),
+    organizations: recordFields.organizations.optional(),
+    visibleToAllOrganizations: z.boolean().default(false),
+    observables: z.array(nestedObservableSchema).max(1000).default([]),
+    assigneeId: recordFields.assigneeId.optional(),
+    clientId: recordFields.clientId.optional(),
+    clientName: recordFields.clientName.optional(),
+    createdAt: pastInstantSchema.optional().meta({ description: 'When the case was opened, if before now.' }),
+    slaConfig: slaConfigSchema.nullable().optional(),
+  })
+  .meta({
+    id: 'CreateCase',
+    examples: [
+      {
+        title: 'Phishing against finance',
+        description: 'Three mailboxes received the same lure',
+        statusValue: 'new',
+        severity: 3,
+        tlp: 3,
+        pap: 2,
+        tags: ['phishing'],
+        observables: [{ dataType: 'domain', data: 'login-example.test' }],
+      },
+    ],
+  });
+
+export type CreateCase = z.output<typeof createCaseSchema>;
+
+/** `PATCH` and `PUT /cases/{id}` [C], flat or wrapped in `fields`. */
+export const updateCaseSchema = updateBody({
+  ...recordFields,
+  description: descriptionSchema.nullable(),
+  flag: z.boolean(),
+  extraData: jsonObjectSchema.nullable(),
+  aiInsights: jsonObjectSchema.nullable(),
+  resolutionSummary: text(65_536).nullable(),
+  slaConfig: slaConfigSchema.nullable(),
+});
+
+export type UpdateCase = z.output<typeof updateCaseSchema>;
+
+/** A case as its creation answers it [C]. */
+export const caseSchema = z
+  .object({
+    id: idSchema,
+    tinyId: z.int(),
+    title: z.string(),
+    description: z.string().nullable(),
+    statusValue: z.string(),
+    createdAt: z.iso.datetime(),
+    updatedAt: z.iso.datetime(),
+    severity: z.int(),
+    tlp: z.int(),
+    pap: z.int(),
+    deletedAt: z.iso.datetime().nullable(),
+    createdById: z.string(),
+    assigneeId: z.string().nullable(),
+    flag: z.boolean(),
+    source: z.string().nullable(),
+    sourceRef: z.string().nullable(),
+    type: z.string().nullable(),
+    externalLink: z.string().nullable(),
+    visibleToAllOrganizations: z.boolean(),
+    primaryCaseId: z.string().nullable(),
+    clientId: z.string().nullable(),
+    clientName: z.string().nullable(),
+    slaConfigId: z.string().nullable(),
+    slaDeadline: z.iso.datetime().nullable(),
+    slaStatus: z.string().nullable(),
+    slaStartedAt: z.iso.datetime().nullable(),
+    slaUpdatedAt: z.iso.datetime().nullable(),
+    slaPausedAt: z.iso.datetime().nullable(),
+    customFields: z.record(z.string(), z.unknown()),
+    extraData: z.record(z.string(), z.unknown()).nullable(),
+    aiInsights: z.record(z.string(), z.unknown()).nullable(),
+    resolutionSummary: z.string().nullable(),
+    ownerOrganizationId: z.string(),
+    version: z.int().meta({ description: 'Grows with every change; also the `ETag`.' }),
+  })
+  .meta({ id: 'Case' });
+
+const labels = {
+  severityColor: z.string(),
+  severityLabel: z.string(),
+  createdAtLabel: z.string(),
+  updatedAtLabel: z.string(),
+  assignee: userSchema.nullable(),
+  status: statusSchema,
+  tags: z.array(tagAnswerSchema),
+};
+
+/** A case as lists show it. */
+export const listedCaseSchema = caseSchema
+  .extend({
+    ...labels,
+    taskCounts: z.object({ total: z.int(), done: z.int() }),
+    observableCount: z.int(),
+    alertCount: z.int(),
+  })
+  .meta({ id: 'ListedCase' });
+
+/** A case as reading and updating answer it [C]. */
+export const caseDetailSchema = caseSchema
+  .extend({
+    ...labels,
+    createdBy: userSchema.nullable(),
+    tasks: z.array(z.unknown()),
+    observables: z.array(observableSchema),
+    teams: z.array(namedSchema),
+    organizations: z.array(namedSchema).meta({ description: 'The owner first.' }),
+    alerts: z.array(z.object({ id: z.string(), tinyId: z.int(), title: z.string() })),
+    slaConfig: slaConfigSchema.nullable(),
+  })
+  .meta({ id: 'CaseDetail' });
+
+export type Case = z.output<typeof caseSchema>;
+export type ListedCase = z.output<typeof listedCaseSchema>;
+export type CaseDetail = z.output<typeof caseDetailSchema>;

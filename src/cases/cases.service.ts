@@ -1,0 +1,147 @@
+import { Injectable } from '@nestjs/common';
+import { v7 as uuidv7 } from 'uuid';
+import { assertCleared, assertOwner } from '../access/access.js';
+import { recordActivities, toActivityRow } from '../activities/activity.js';
+import { toAuditRow } from '../audit/audit-entry.js';
+import { AuditService } from '../audit/audit.service.js';
+import type { Principal } from '../auth/principal.js';
+import type { Precondition } from '../common/etag.js';
+import { Cursors, Page } from '../common/pagination.js';
+import { Database } from '../database/database.service.js';
+import { sqlIn } from '../database/sql.js';
+import { distinctRows, toObservableRow } from '../observables/observable-row.js';
+import { ObservableTypesService } from '../observables/observable-types.service.js';
+import { toNewLinks } from '../records/new-links.js';
+import type { RecordListQuery } from '../records/record.schema.js';
+import { listPage } from '../records/record-list.js';
+import { RecordUpdater } from '../records/record-updater.service.js';
+import type { RecordAccess } from '../records/record-updater.service.js';
+import { softDelete } from '../records/record-writes.js';
+import { ReferencesService } from '../records/references.service.js';
+import { StatusesService } from '../statuses/statuses.service.js';
+import { withLabels } from './case.mapper.js';
+import type { CaseDetailRow, ListedCaseRow } from './case.mapper.js';
+import { caseNotFound } from './cases.errors.js';
+import { countCases, findCase, insertCases, listCases, lockCase, releaseAlerts } from './cases.queries.js';
+import type { NewCases } from './cases.queries.js';
+import type { Case, CaseDetail, CreateCase, ListedCase, UpdateCase } from './cases.schema.js';
+
+@Injectable()
+export class CasesService {
+  constructor(
+    private readonly database: Database,
+    private readonly statuses: StatusesService,
+    private readonly types: ObservableTypesService,
+    private readonly references: ReferencesService,
+    private readonly updater: RecordUpdater,
+    private readonly audit: AuditService,
+    private readonly cursors: Cursors,
+  ) {}
+
+  /** Stores the case with its observables, tags, activity and audit entry in one statement. */
+  async create(principal: Principal, input: CreateCase): Promise<Case> {
+    const status = await this.statuses.resolve('case', input.statusValue, 'statusValue');
+    const types = await this.types.list();
+    assertCleared(principal, input);
+    for (const observable of input.observables) assertCleared(principal, observable);
+    const organizationId = this.references.ownerOf(principal, input.organizations);
+    await this.references.assertExist(principal, input, organizationId);
+
+    const id = uuidv7();
+    const parent = { alertId: null, caseId: id, organizationId, tlp: input.tlp, pap: input.pap };
+    const rows: NewCases = {
+      ...toNewLinks(id, organizationId, input),
+      records: [
+        {
+          id,
+          organizationId,
+          title: input.title,
+          description: input.description ?? null,
+          statusId: status.id,
+          stage: status.stage,
+          severity: input.severity,
+          tlp: input.tlp,
+          pap: input.pap,
+          flag: input.flag,
+          type: input.type ?? null,
+          source: input.source ?? null,
+          sourceRef: input.sourceRef ?? null,
+          externalLink: input.externalLink ?? null,
+          customFields: input.customFields,
+          visibleToAll: input.visibleToAllOrganizations,
+          assigneeId: input.assigneeId ?? null,
+          createdById: principal.userId,
+          clientId: input.clientId ?? null,
+          clientName: input.clientName ?? null,
+          slaConfig: input.slaConfig ?? null,
+          createdAt: input.createdAt ?? null,
+        },
+      ],
+      observables: distinctRows(
+        input.observables.map((observable) => toObservableRow(observable, types, parent, principal.userId)),
+      ),
+      activities: [toActivityRow(principal, { caseId: id, action: 'created', body: input.title })],
+      audit: [toAuditRow(principal, { action: 'case.created', targetKind: 'case', targetId: id, organizationId })],
+    };
+    const [row] = await insertCases(this.database.sqlFor(principal), rows);
+    if (!row) throw new Error('The insert returned no row.');
+    return row;
+  }
+
+  async get(principal: Principal, id: string): Promise<CaseDetail> {
+    const row = await findCase(this.database.sqlFor(principal), principal, id);
+    if (!row) throw caseNotFound();
+    assertCleared(principal, row);
+    return withLabels(row);
+  }
+
+  async list(principal: Principal, query: RecordListQuery): Promise<Page<ListedCase>> {
+    const sql = this.database.sqlFor(principal);
+    const statuses = await this.statuses.list('case');
+    const page = await listPage<ListedCaseRow>(principal, query, statuses, this.cursors, {
+      name: 'cases',
+      rows: (shape) => listCases(sql, principal, shape),
+      count: (shape) => countCases(sql, principal, shape),
+    });
+    const nowMs = Date.now();
+    return page.map((row) => withLabels(row, nowMs));
+  }
+
+  async update(principal: Principal, id: string, update: UpdateCase, precondition: Precondition): Promise<CaseDetail> {
+    const row = await this.database.transaction(principal, (tx) =>
+      this.updater.update(tx, principal, this.access(principal, id), update, precondition),
+    );
+    return withLabels(row);
+  }
+
+  /** Deletes the case; its alerts go back to the status `new`. */
+  async remove(principal: Principal, id: string, precondition: Precondition): Promise<void> {
+    const fresh = await this.statuses.resolve('alert', 'new', 'statusValue');
+    await this.database.transaction(principal, async (tx) => {
+      const row = await this.updater.open(tx, principal, this.access(principal, id), precondition);
+      assertOwner(principal, row.ownerOrganizationId, 'delete the case');
+      await softDelete(sqlIn(tx), 'case', id);
+      const released = await releaseAlerts(sqlIn(tx), id, fresh.id);
+      await recordActivities(tx, principal, [
+        { caseId: id, action: 'deleted' },
+        ...released.map((alertId) => ({ alertId, action: 'unlinked' as const, oldValue: id })),
+      ]);
+      await this.audit.record(tx, principal, {
+        action: 'case.deleted',
+        targetKind: 'case',
+        targetId: id,
+        organizationId: row.ownerOrganizationId,
+        changes: released.map((alertId) => ({ field: 'alerts', old: alertId, new: null })),
+      });
+    });
+  }
+
+  private access(principal: Principal, id: string): RecordAccess<CaseDetailRow> {
+    return {
+      kind: 'case',
+      lock: (tx) => lockCase(sqlIn(tx), principal, id),
+      read: (tx) => findCase(sqlIn(tx), principal, id),
+      notFound: caseNotFound,
+    };
+  }
+}

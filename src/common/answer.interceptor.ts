@@ -1,0 +1,60 @@
+import { Injectable, SetMetadata } from '@nestjs/common';
+import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { Request, Response } from 'express';
+import { map } from 'rxjs';
+import type { Observable } from 'rxjs';
+import { etagOf, headerNames } from './etag.js';
+import { COUNT_MAX, Page } from './pagination.js';
+import { pathOf } from './request.js';
+
+const LOCATION = 'location';
+
+/** The path below `/api` under which what the route creates can be read by its `id`. */
+export const CreatesAt = (path: string) => SetMetadata(LOCATION, path);
+
+/** Headers that follow from the answer: paging of lists, `ETag` of records, `Location` of new ones. */
+@Injectable()
+export class AnswerInterceptor implements NestInterceptor {
+  constructor(private readonly reflector: Reflector) {}
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const http = context.switchToHttp();
+    const request = http.getRequest<Request>();
+    const response = http.getResponse<Response>();
+    return next.handle().pipe(
+      map((answer: unknown) => {
+        if (answer instanceof Page) return this.page(answer, request, response);
+        if (typeof answer !== 'object' || answer === null || Array.isArray(answer)) return answer;
+        const location = this.reflector.get<string | undefined>(LOCATION, context.getHandler());
+        if (location !== undefined && 'id' in answer) {
+          response.setHeader('Location', `/api/${location}/${String(answer.id)}`);
+        }
+        return 'version' in answer ? this.record(answer, request, response) : answer;
+      }),
+    );
+  }
+
+  private record(answer: { readonly version?: unknown }, request: Request, response: Response): unknown {
+    if (typeof answer.version !== 'number') return answer;
+    const etag = etagOf(answer.version);
+    response.setHeader('ETag', etag);
+    const known = request.headers['if-none-match'];
+    if (request.method !== 'GET' || known === undefined || !headerNames(known, etag, true)) return answer;
+    response.status(304);
+    return undefined;
+  }
+
+  private page(page: Page<unknown>, request: Request, response: Response): readonly unknown[] {
+    if (page.nextCursor !== null) {
+      const query = new URLSearchParams(request.originalUrl.split('?')[1]);
+      query.set('cursor', page.nextCursor);
+      response.append('Link', `<${pathOf(request)}?${query.toString()}>; rel="next"`);
+    }
+    if (page.total) {
+      response.setHeader('X-Total-Count', String(Math.min(page.total.count, COUNT_MAX)));
+      if (page.total.capped) response.setHeader('X-Total-Count-Capped', 'true');
+    }
+    return page.items;
+  }
+}

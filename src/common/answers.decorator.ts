@@ -1,0 +1,18 @@
+import { HttpCode, applyDecorators } from '@nestjs/common';
+import { ApiOperation, ApiResponse } from '@nestjs/swagger';
+import type { z } from 'zod';
+
+interface AnswerOptions {
+  readonly status?: number;
+  readonly description?: string;
+}
+
+/** What the route does in a line, its status and the schema of its answer; errors are added to the document by rule. */
+export function Answers(summary: string, schema: z.ZodType | null, options: AnswerOptions = {}): MethodDecorator {
+  const { status = schema ? 200 : 204, description } = options;
+  return applyDecorators(
+    HttpCode(status),
+    ApiOperation({ summary, ...(description !== undefined && { description }) }),
+    ApiResponse({ status, description: summary, ...(schema && { standardSchema: schema }) }),
+  );
+}

@@ -1,0 +1,32 @@
+import { createParamDecorator } from '@nestjs/common';
+import type { ExecutionContext } from '@nestjs/common';
+import type { Request } from 'express';
+import { staleVersion } from './errors.js';
+
+/** The strong entity tag of a record's version (RFC 9110 §8.8.3). */
+export function etagOf(version: number): string {
+  return `"${version}"`;
+}
+
+/** Whether an `If-Match` or `If-None-Match` header names the tag; weak tags match only where allowed. */
+export function headerNames(header: string, etag: string, allowWeak: boolean): boolean {
+  return header.split(',').some((part) => {
+    const tag = part.trim();
+    return tag === '*' || tag === etag || (allowWeak && tag === `W/${etag}`);
+  });
+}
+
+/** What the caller last read: refuses a record that has changed since. */
+export class Precondition {
+  constructor(private readonly ifMatch: string | undefined) {}
+
+  /** @throws AppError `STALE_VERSION` */
+  assertMatches(version: number): void {
+    if (this.ifMatch !== undefined && !headerNames(this.ifMatch, etagOf(version), false)) throw staleVersion();
+  }
+}
+
+/** The `If-Match` of the request, for the service to test where it holds the row. */
+export const IfMatch = createParamDecorator((_: unknown, context: ExecutionContext): Precondition => {
+  return new Precondition(context.switchToHttp().getRequest<Request>().headers['if-match']);
+});

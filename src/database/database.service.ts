@@ -1,0 +1,96 @@
+import { Injectable } from '@nestjs/common';
+import type { OnApplicationShutdown } from '@nestjs/common';
+import { PrismaPg } from '@prisma/adapter-pg';
+import type pg from 'pg';
+import { AppConfig } from '../config/config.js';
+import { PrismaClient } from '../generated/prisma/client.js';
+import { ChangeFeed } from './change-feed.js';
+import { isRetryable } from './database-errors.js';
+import { createPool } from './pool.js';
+import { sqlIn } from './sql.js';
+import type { Sql, Tx } from './sql.js';
+
+/** Who may bring a transaction along: a principal whose request already runs in one. */
+interface TransactionOwner {
+  readonly transaction: Tx | null;
+}
+
+const ATTEMPTS_MAX = 3;
+const NAMED_STATEMENTS_MAX = 500;
+
+/** PostgreSQL through one pool: Prisma for the ordinary, hand-written SQL where speed asks for it. */
+@Injectable()
+export class Database implements OnApplicationShutdown {
+  readonly prisma: PrismaClient;
+  private readonly pool: pg.Pool;
+  private readonly statementNames = new Map<string, string>();
+
+  constructor(
+    config: AppConfig,
+    private readonly changes: ChangeFeed,
+  ) {
+    this.pool = createPool(config.databaseUrl ?? '', config.databasePoolMax);
+    this.prisma = new PrismaClient({
+      adapter: new PrismaPg(this.pool),
+      queryPlanCacheMaxSize: 1_000,
+    });
+  }
+
+  /** Runs one statement on the pool, prepared once per connection. */
+  readonly sql: Sql = async <Row>(statement: string, values: readonly unknown[]) => {
+    const name = this.statementName(statement);
+    const result = await this.pool.query({ name, text: statement, values: values as unknown[] });
+    return result.rows as Row[];
+  };
+
+  /** Hand-written SQL in the transaction the request runs in, if any, else on the pool. */
+  sqlFor(owner: TransactionOwner): Sql {
+    return owner.transaction ? sqlIn(owner.transaction) : this.sql;
+  }
+
+  /** Prisma in the transaction the request runs in, if any, else on the pool. */
+  prismaFor(owner: TransactionOwner): Tx {
+    return owner.transaction ?? this.prisma;
+  }
+
+  /**
+   * Runs `work` in one transaction, or in the one the request already runs in.
+   *
+   * Repeats the whole of it after a serialization failure or a deadlock, so `work` must have no
+   * effect outside the database.
+   */
+  async transaction<T>(owner: TransactionOwner, work: (tx: Tx) => Promise<T>): Promise<T> {
+    if (owner.transaction) return work(owner.transaction);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        let committed: Tx | undefined;
+        const result = await this.prisma.$transaction(
+          (tx) => {
+            committed = tx;
+            return work(tx);
+          },
+          { maxWait: 3_000, timeout: 30_000 },
+        );
+        if (committed) this.changes.committed(committed);
+        return result;
+      } catch (error) {
+        if (attempt === ATTEMPTS_MAX || !isRetryable(error)) throw error;
+      }
+    }
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.prisma.$disconnect();
+    if (!this.pool.ended) await this.pool.end();
+  }
+
+  /** A name for the commonest statements; the rest go unprepared, so that their number stays bounded. */
+  private statementName(statement: string): string | undefined {
+    const known = this.statementNames.get(statement);
+    if (known !== undefined) return known;
+    if (this.statementNames.size >= NAMED_STATEMENTS_MAX) return undefined;
+    const name = `s${this.statementNames.size}`;
+    this.statementNames.set(statement, name);
+    return name;
+  }
+}

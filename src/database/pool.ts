@@ -1,0 +1,33 @@
+import { Logger } from '@nestjs/common';
+import pg from 'pg';
+
+/** Waiting longer than this for a connection means that the database is away. */
+const CONNECT_TIMEOUT_MS = 2_500;
+const STATEMENT_TIMEOUT_MS = 15_000;
+
+/**
+ * The process's only connection pool.
+ *
+ * Every client gets an error listener: a backend that dies while idle must never end the process.
+ */
+export function createPool(connectionString: string, max: number): pg.Pool {
+  const logger = new Logger('Database');
+  const onError = (error: Error) => {
+    logger.warn({ message: 'database connection lost', reason: error.message });
+  };
+  const pool = new pg.Pool({
+    connectionString,
+    max,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    idleTimeoutMillis: 60_000,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    query_timeout: STATEMENT_TIMEOUT_MS + 1_000,
+    idle_in_transaction_session_timeout: 30_000,
+    keepAlive: true,
+    application_name: 'casebender',
+    options: '-c TimeZone=UTC',
+  });
+  pool.on('error', onError);
+  pool.on('connect', (client) => client.on('error', onError));
+  return pool;
+}

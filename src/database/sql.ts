@@ -1,0 +1,22 @@
+import type { Prisma } from '../generated/prisma/client.js';
+
+/** A running transaction; functions that need one take it as their first argument. */
+export type Tx = Prisma.TransactionClient;
+
+/** Runs one hand-written statement: on the pool, or inside a transaction. */
+export type Sql = <Row>(statement: string, values: readonly unknown[]) => Promise<Row[]>;
+
+/** Hand-written SQL inside a transaction. */
+export function sqlIn(tx: Tx): Sql {
+  return (statement, values) => tx.$queryRawUnsafe(statement, ...values);
+}
+
+/** Collects the values of a statement while its text is built: `add(value)` gives `$1`, `$2`, …. */
+export class SqlParams {
+  readonly values: unknown[] = [];
+
+  add(value: unknown, cast = ''): string {
+    this.values.push(value);
+    return `$${this.values.length}${cast && `::${cast}`}`;
+  }
+}

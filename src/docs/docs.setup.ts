@@ -1,0 +1,83 @@
+import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import type { OpenAPIObject } from '@nestjs/swagger';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { SECURITY_SCHEMES } from '../auth/auth.decorator.js';
+import { API_KEY_PATTERN } from '../auth/api-key-format.js';
+import { describeContract } from './contract.js';
+
+const DESCRIPTION = `
+An open, self-hosted server of the CaseBender API: detection tools send **alerts**, analysts turn them
+into **cases** with **observables**.
+
+## Authentication
+Send an API key: \`Authorization: Bearer cbr_live_…\` or \`X-Api-Key: cbr_live_…\`. Each key has a tier
+(rate limits) and scopes. Secret scanners find keys by \`${API_KEY_PATTERN.source}\`.
+
+<span id="legacy-authentication"></span>
+### Legacy authentication
+The older pair \`X-Api-Key\` (access key) and \`X-Api-Secret\` (secret key) still works and is **deprecated**:
+each answer carries \`Deprecation\`, and \`Sunset\` once the end is set. Replace a pair by
+\`POST /api/api-keys/{id}/rotate\`: it answers an API key with the same rights.
+
+## Errors
+Errors are problem bodies (RFC 9457) with a stable \`code\`; [all codes](/docs/errors).
+
+## Lists
+Lists answer a bare array. While there is more, \`Link: <…>; rel="next"\` leads to the next page.
+
+## Concurrency and retries
+Records carry an \`ETag\`; send it back in \`If-Match\` to refuse a change of a record that has moved on (412).
+Any POST may carry an \`Idempotency-Key\`: repeated within 24 hours, it answers as the first time.
+`;
+
+/** The OpenAPI document of the API, without the `/api/v1` twins of its routes. */
+export function createDocument(app: NestExpressApplication): OpenAPIObject {
+  const builder = new DocumentBuilder()
+    .setTitle('CaseBender API')
+    .setDescription(DESCRIPTION.trim())
+    .setVersion('1.0')
+    .setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0')
+    .setOpenAPIVersion('3.1.0')
+    .addServer('/', 'This server')
+    .addBearerAuth(
+      { type: 'http', scheme: 'bearer', description: 'An API key: `cbr_live_…`.' },
+      SECURITY_SCHEMES.bearer,
+    )
+    .addApiKey(
+      { type: 'apiKey', in: 'header', name: 'X-Api-Key', description: 'The same API key in its own header.' },
+      SECURITY_SCHEMES.header,
+    )
+    .addApiKey(
+      {
+        type: 'apiKey',
+        in: 'header',
+        name: 'X-Api-Key',
+        description: '**Deprecated.** The access key of an older pair, with its secret key. Use an API key.',
+      },
+      SECURITY_SCHEMES.access,
+    )
+    .addApiKey(
+      {
+        type: 'apiKey',
+        in: 'header',
+        name: 'X-Api-Secret',
+        description: '**Deprecated.** The secret key of an older pair. Use an API key.',
+      },
+      SECURITY_SCHEMES.secret,
+    )
+    .build();
+  const document = SwaggerModule.createDocument(app, builder, {
+    operationIdFactory: (controller, method, version) =>
+      `${controller.replace('Controller', '').toLowerCase()}-${method}${version ? `-v${version}` : ''}`,
+  });
+  return describeContract(document);
+}
+
+/** Serves `/docs`, `/docs-json` and `/docs-yaml`; nothing is loaded from another host. */
+export function setupDocs(app: NestExpressApplication): void {
+  let document: OpenAPIObject | null = null;
+  SwaggerModule.setup('docs', app, () => (document ??= createDocument(app)), {
+    customSiteTitle: 'CaseBender API',
+    swaggerOptions: { persistAuthorization: false, displayRequestDuration: true, tryItOutEnabled: true, validatorUrl: null },
+  });
+}

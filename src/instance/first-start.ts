@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto';
+import argon2 from 'argon2';
+import pg from 'pg';
+import { v7 as uuidv7 } from 'uuid';
+import { apiKeyLast4, apiKeyPrefix, generateApiKey } from '../auth/api-key-format.js';
+import { CredentialDigester } from '../auth/credential-digest.js';
+import type { AppConfig } from '../config/config.js';
+
+/** Keeps two processes from both being the first. */
+const FIRST_START_LOCK = 72_707_370;
+
+/** Argon2id with 19 MiB, two passes, one lane (OWASP Password Storage). */
+const PASSWORD_HASH = { type: argon2.argon2id, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
+
+/** What the first start shows once and never again. */
+export interface FirstStart {
+  readonly email: string;
+  readonly password: string;
+  readonly apiKey: string;
+}
+
+/** Creates organization, administrator and key in an empty database; null when there are users already. */
+export async function firstStart(config: AppConfig): Promise<FirstStart | null> {
+  const client = new pg.Client({ connectionString: config.databaseUrl });
+  await client.connect();
+  try {
+    await client.query('BEGIN');
+    await client.query('SELECT pg_advisory_xact_lock($1)', [FIRST_START_LOCK]);
+    const { rowCount } = await client.query('SELECT 1 FROM users LIMIT 1');
+    if (rowCount) return null;
+    const created = await createAdministrator(client, config);
+    await client.query('COMMIT');
+    return created;
+  } finally {
+    await client.end();
+  }
+}
+
+async function createAdministrator(client: pg.Client, config: AppConfig): Promise<FirstStart> {
+  const { email } = config.admin;
+  const password = config.admin.password ?? randomBytes(15).toString('base64url');
+  const apiKey = config.admin.apiKey ?? generateApiKey();
+  const { digest, pepperId } = new CredentialDigester(config).digest(apiKey);
+  const organizationId = uuidv7();
+  const userId = uuidv7();
+  const keyId = uuidv7();
+  await client.query('INSERT INTO organizations (id, name) VALUES ($1, $2)', [
+    organizationId,
+    'Default organization',
+  ]);
+  await client.query(
+    `INSERT INTO users (id, email, first_name, last_name, role, tier_max, password_hash)
+     VALUES ($1, $2, 'Administrator', '', 'super-admin', 'unlimited', $3)`,
+    [userId, email, await argon2.hash(password, PASSWORD_HASH)],
+  );
+  await client.query('INSERT INTO organization_members (organization_id, user_id) VALUES ($1, $2)', [
+    organizationId,
+    userId,
+  ]);
+  await client.query(
+    `INSERT INTO credentials (id, name, description, owner_id, organization_id, created_by_id, tier, scopes, digest,
+       pepper_id, prefix, last4)
+     VALUES ($1, 'First administrator key', 'Created at the first start.', $2, $3, $2, 'unlimited', '{admin:*}', $4, $5, $6, $7)`,
+    [keyId, userId, organizationId, digest, pepperId, apiKeyPrefix(apiKey), apiKeyLast4(apiKey)],
+  );
+  await client.query(
+    `INSERT INTO audit_entries (id, organization_id, actor_kind, action, target_kind, target_id)
+     VALUES ($1, $2::uuid, 'system', 'instance.created', 'organization', $2::uuid)`,
+    [uuidv7(), organizationId],
+  );
+  return { email, password, apiKey };
+}

@@ -1,0 +1,109 @@
+import http from 'node:http';
+import type { AddressInfo, Server } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createApp } from '../app.setup.js';
+import { Metrics } from '../common/metrics.js';
+import { AppConfig, parseEnvironment } from '../config/config.js';
+import { loadSecrets } from '../config/secrets.js';
+import { startEmbeddedPostgres } from '../database/embedded-postgres.js';
+import type { EmbeddedPostgres } from '../database/embedded-postgres.js';
+import { migrate, migrationsDir } from '../database/migrate.js';
+import { Drain } from '../health/drain.js';
+import { banner } from './banner.js';
+import { firstStart } from './first-start.js';
+
+/** How long running requests may go on after the signal to stop. */
+const DRAIN_MS = 25_000;
+
+/** A running server. */
+export interface Instance {
+  readonly url: string;
+  /** Finishes running requests, writes what is buffered, and stops the embedded database last. */
+  stop(): Promise<void>;
+}
+
+/** Starts everything a server needs, in order; what fails is undone. */
+export async function startInstance(env: NodeJS.ProcessEnv, print: (text: string) => void): Promise<Instance> {
+  const environment = parseEnvironment(env);
+  const secrets = loadSecrets(environment);
+  const embedded =
+    environment.DATABASE_URL === undefined
+      ? await startEmbeddedPostgres({
+          dataDir: environment.DATA_DIR,
+          port: environment.EMBEDDED_PG_PORT,
+          password: secrets.databasePassword,
+          onNote: print,
+        })
+      : null;
+  try {
+    const databaseUrl = environment.DATABASE_URL ?? embedded?.url;
+    return await serve(new AppConfig({ ...environment, DATABASE_URL: databaseUrl }, secrets), embedded, print);
+  } catch (error) {
+    await embedded?.stop();
+    throw error;
+  }
+}
+
+async function serve(
+  config: AppConfig,
+  embedded: EmbeddedPostgres | null,
+  print: (text: string) => void,
+): Promise<Instance> {
+  await migrate(config.directDatabaseUrl ?? config.databaseUrl ?? '', migrationsDir, print);
+  const first = await firstStart(config);
+  const app = await createApp(config);
+  await app.listen(config.port, config.host);
+  const server = app.getHttpServer() as http.Server;
+  const metricsServer = config.metricsPort === undefined ? null : await serveMetrics(app.get(Metrics), config);
+  const url = urlOf(config, server);
+  if (first) print(banner(config, url, first));
+  print(`listening on ${url}`);
+
+  return {
+    url,
+    async stop() {
+      app.get(Drain).begin();
+      await drain(server);
+      metricsServer?.close();
+      await app.close();
+      await embedded?.stop();
+    },
+  };
+}
+
+function urlOf(config: AppConfig, server: Server): string {
+  const { port } = server.address() as AddressInfo;
+  const host = config.host.includes(':') ? `[${config.host}]` : config.host;
+  return `http://${host}:${port}`;
+}
+
+/** Takes no new connections, lets running requests finish, and cuts what is left after 25 s. */
+async function drain(server: http.Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => {
+      resolve();
+    });
+  });
+  const idle = setInterval(() => {
+    server.closeIdleConnections();
+  }, 100);
+  await Promise.race([closed, sleep(DRAIN_MS, undefined, { ref: false })]);
+  clearInterval(idle);
+  server.closeAllConnections();
+}
+
+async function serveMetrics(metrics: Metrics, config: AppConfig): Promise<http.Server> {
+  const server = http.createServer((request, response) => {
+    if (request.url !== '/metrics') {
+      response.writeHead(404).end();
+      return;
+    }
+    void metrics.registry.metrics().then((text) => {
+      response.writeHead(200, { 'Content-Type': metrics.registry.contentType }).end(text);
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(config.metricsPort, config.host, resolve);
+  });
+  return server;
+}

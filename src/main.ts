@@ -1,0 +1,21 @@
+import 'reflect-metadata';
+import { explainFailure } from './instance/failure.js';
+import { startInstance } from './instance/instance.js';
+
+try {
+  const instance = await startInstance(process.env, (text) => process.stdout.write(`${text}\n`));
+  let isStopping = false;
+  const stop = () => {
+    if (isStopping) return;
+    isStopping = true;
+    void instance.stop().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  };
+  process.on('SIGTERM', stop).on('SIGINT', stop);
+} catch (error) {
+  const { text, exitCode } = explainFailure(error, process.env);
+  process.stderr.write(`${text}\n`);
+  process.exit(exitCode);
+}

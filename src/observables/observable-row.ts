@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto';
+import { v7 as uuidv7 } from 'uuid';
+import type { Marking } from '../access/access.js';
+import { normalizeObservable } from './observable-normalization.js';
+import { fallbackType, typeNamed } from './observable-types.service.js';
+import type { ObservableType, ObservableTypes } from './observable-types.service.js';
+
+/** An observable as bodies carry it. */
+export interface ObservableInput {
+  readonly dataType: string;
+  readonly data: string;
+  readonly attachment?: string | null | undefined;
+  readonly message?: string | undefined;
+  readonly tlp?: number | undefined;
+  readonly pap?: number | undefined;
+  readonly ioc?: boolean | undefined;
+  readonly sighted?: boolean | undefined;
+  readonly ignoreSimilarity?: boolean | undefined;
+  readonly startDate?: string | undefined;
+}
+
+/** The record an observable hangs on. */
+export interface ObservableParent extends Marking {
+  readonly alertId: string | null;
+  readonly caseId: string | null;
+  readonly organizationId: string;
+}
+
+/** A row of `observables`, for statements that insert sets of them. */
+export interface ObservableRow extends Marking {
+  readonly id: string;
+  readonly alertId: string | null;
+  readonly caseId: string | null;
+  readonly organizationId: string;
+  readonly typeId: number;
+  readonly data: string;
+  readonly normalized: string;
+  readonly valueHash: string;
+  readonly message: string;
+  readonly ioc: boolean;
+  readonly sighted: boolean;
+  readonly ignoreSimilarity: boolean;
+  readonly startDate: string | null;
+  readonly createdById: string;
+}
+
+/** The 16 bytes (hex) by which equal values of a type find each other. */
+export function valueHash(normalized: string): string {
+  return createHash('sha256').update(normalized).digest('hex').slice(0, 32);
+}
+
+/**
+ * The row for an observable at intake: nothing is refused over its type or format.
+ *
+ * An unknown type becomes `other` and a value that fails its format stays as sent; `message` says so
+ * (spec/behaviour.md §8).
+ */
+export function toObservableRow(
+  input: ObservableInput,
+  types: ObservableTypes,
+  parent: ObservableParent,
+  createdById: string,
+): ObservableRow {
+  const type = typeNamed(types, input.dataType);
+  return rowOf(input, type, type ?? fallbackType(types), parent, createdById);
+}
+
+function rowOf(
+  input: ObservableInput,
+  sentType: ObservableType | null,
+  type: ObservableType,
+  parent: ObservableParent,
+  createdById: string,
+): ObservableRow {
+  const { value, valid } = normalizeObservable(type.name, input.data);
+  const notes = [
+    input.message ?? '',
+    sentType ? '' : `Sent with the unknown type "${input.dataType}".`,
+    valid ? '' : `The value is not a valid ${type.name}.`,
+    input.attachment ? `Names the attachment "${input.attachment}", which was not uploaded.` : '',
+  ];
+  return {
+    id: uuidv7(),
+    alertId: parent.alertId,
+    caseId: parent.caseId,
+    organizationId: parent.organizationId,
+    typeId: type.id,
+    data: input.data,
+    normalized: value,
+    valueHash: valueHash(value),
+    message: notes.filter((note) => note !== '').join(' '),
+    tlp: input.tlp ?? parent.tlp,
+    pap: input.pap ?? parent.pap,
+    ioc: input.ioc ?? false,
+    sighted: input.sighted ?? false,
+    ignoreSimilarity: input.ignoreSimilarity ?? false,
+    startDate: input.startDate ?? null,
+    createdById,
+  };
+}
+
+/** The rows without those whose type and normalised value an earlier row of the same parent has. */
+export function distinctRows(rows: readonly ObservableRow[]): ObservableRow[] {
+  const seen = new Set<string>();
+  return rows.filter((row) => {
+    const key = `${row.alertId ?? row.caseId ?? ''} ${row.typeId} ${row.valueHash}`;
+    return !seen.has(key) && seen.add(key);
+  });
+}
+
+/**
+ * Inserts the observables in the JSON array `source`, as part of a larger statement.
+ *
+ * What the parent already holds is left out, by the unique index, so that equal requests at once leave one.
+ */
+export function insertObservablesSql(source: string): string {
+  return `
+  INSERT INTO observables (id, alert_id, case_id, organization_id, type_id, data, normalized, value_hash, message, tlp, pap,
+    ioc, sighted, sighted_at, ignore_similarity, start_date, created_by_id)
+  SELECT x.id, x."alertId", x."caseId", x."organizationId", x."typeId", x.data, x.normalized, decode(x."valueHash", 'hex'),
+    x.message, x.tlp, x.pap, x.ioc, x.sighted, CASE WHEN x.sighted THEN now() END, x."ignoreSimilarity",
+    coalesce(x."startDate", now()), x."createdById"
+  FROM jsonb_to_recordset(${source}) AS x(id uuid, "alertId" uuid, "caseId" uuid, "organizationId" uuid, "typeId" int,
+    data text, normalized text, "valueHash" text, message text, tlp int, pap int, ioc bool, sighted bool,
+    "ignoreSimilarity" bool, "startDate" timestamptz, "createdById" uuid)
+  ON CONFLICT DO NOTHING
+  RETURNING *`;
+}

@@ -1,0 +1,57 @@
+import { Injectable } from '@nestjs/common';
+import { TrustedCache } from '../common/trusted-cache.js';
+import { ChangeFeed } from '../database/change-feed.js';
+import { Database } from '../database/database.service.js';
+
+/** What an unknown type becomes at intake, which never loses an alert over a type. */
+const FALLBACK_TYPE = 'other';
+
+export interface ObservableType {
+  readonly id: number;
+  readonly name: string;
+  readonly isAttachment: boolean;
+}
+
+/** The observable types by their lower-case name. */
+export type ObservableTypes = ReadonlyMap<string, ObservableType>;
+
+/** The types of observables, kept in memory until they change. */
+@Injectable()
+export class ObservableTypesService {
+  private readonly cache: TrustedCache<ObservableTypes>;
+
+  constructor(
+    private readonly database: Database,
+    changes: ChangeFeed,
+  ) {
+    this.cache = new TrustedCache({
+      entriesMax: 1,
+      positiveMs: 10_000,
+      negativeMs: 0,
+      isFeedConnected: () => changes.isConnected(),
+    });
+    changes.onChange('settings', () => {
+      this.cache.clear();
+    });
+  }
+
+  async list(): Promise<ObservableTypes> {
+    const types = await this.cache.get('all', async () => {
+      const rows = await this.database.prisma.observableType.findMany({ orderBy: { id: 'asc' } });
+      return new Map(rows.map((row) => [row.name.toLowerCase(), row]));
+    });
+    return types ?? new Map();
+  }
+}
+
+/** The type of that name without regard to case, else `null`. */
+export function typeNamed(types: ObservableTypes, name: string): ObservableType | null {
+  return types.get(name.trim().toLowerCase()) ?? null;
+}
+
+/** The type that takes what has none of its own. */
+export function fallbackType(types: ObservableTypes): ObservableType {
+  const type = types.get(FALLBACK_TYPE);
+  if (!type) throw new Error('The observable type "other" is missing; it is seeded at start.');
+  return type;
+}

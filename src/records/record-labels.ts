@@ -1,0 +1,35 @@
+const SEVERITIES = {
+  1: { label: 'Low', color: '#3b82f6' },
+  2: { label: 'Medium', color: '#eab308' },
+  3: { label: 'High', color: '#f97316' },
+  4: { label: 'Critical', color: '#dc2626' },
+} as const;
+
+export function severityLabel(severity: number): string {
+  return SEVERITIES[severity as keyof typeof SEVERITIES].label;
+}
+
+export function severityColor(severity: number): string {
+  return SEVERITIES[severity as keyof typeof SEVERITIES].color;
+}
+
+const UNITS = [
+  ['year', 31_536_000],
+  ['month', 2_592_000],
+  ['day', 86_400],
+  ['hour', 3_600],
+  ['minute', 60],
+] as const;
+
+/** How long ago an instant was, in English: "just now", "5 minutes ago"; "in 2 hours" for later ones. */
+export function relativeLabel(instant: string, nowMs: number): string {
+  const seconds = Math.round((nowMs - Date.parse(instant)) / 1000);
+  const distance = Math.abs(seconds);
+  for (const [unit, length] of UNITS) {
+    if (distance < length) continue;
+    const amount = Math.floor(distance / length);
+    const words = `${amount} ${unit}${amount === 1 ? '' : 's'}`;
+    return seconds > 0 ? `${words} ago` : `in ${words}`;
+  }
+  return 'just now';
+}

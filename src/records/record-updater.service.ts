@@ -1,0 +1,131 @@
+import { Injectable } from '@nestjs/common';
+import { assertCleared, assertOwner } from '../access/access.js';
+import type { Marking } from '../access/access.js';
+import { recordActivities } from '../activities/activity.js';
+import { AuditService } from '../audit/audit.service.js';
+import type { Principal } from '../auth/principal.js';
+import type { Precondition } from '../common/etag.js';
+import { sqlIn } from '../database/sql.js';
+import type { Tx } from '../database/sql.js';
+import { StatusesService } from '../statuses/statuses.service.js';
+import { changesBetween, mergeCustomFields, toActivities } from './record-changes.js';
+import type { TagInput, Update } from './record.schema.js';
+import {
+  bumpVersion,
+  replaceShares,
+  replaceTags,
+  replaceTeams,
+  resolveClientName,
+  writeColumns,
+} from './record-writes.js';
+import type { RecordKind } from './record-writes.js';
+import { ReferencesService } from './references.service.js';
+
+/** What an update of any record may say; the schema of the kind has checked it. */
+export interface RecordFields {
+  readonly statusValue?: string | undefined;
+  readonly tlp?: number | undefined;
+  readonly pap?: number | undefined;
+  readonly customFields?: Record<string, unknown> | undefined;
+  readonly teams?: readonly string[] | undefined;
+  readonly tags?: readonly TagInput[] | undefined;
+  readonly organizations?: readonly string[] | undefined;
+  readonly assigneeId?: string | null | undefined;
+  readonly clientId?: string | null | undefined;
+  readonly clientName?: string | null | undefined;
+  readonly visibleToAllOrganizations?: boolean | undefined;
+}
+
+interface RecordRow extends Marking {
+  readonly id: string;
+  readonly version: number;
+  readonly ownerOrganizationId: string;
+  readonly customFields: Record<string, unknown>;
+}
+
+/** What the updater needs of a kind: hold the row, and read it as answers show it. */
+export interface RecordAccess<Row> {
+  readonly kind: RecordKind;
+  lock(tx: Tx): Promise<boolean>;
+  read(tx: Tx): Promise<Row | null>;
+  notFound(): Error;
+}
+
+/** The one way in which alerts and cases are updated. */
+@Injectable()
+export class RecordUpdater {
+  constructor(
+    private readonly statuses: StatusesService,
+    private readonly references: ReferencesService,
+    private readonly audit: AuditService,
+  ) {}
+
+  /** Holds and reads the record, refusing who may not see it (404), is not cleared (403) or read it too long ago (412). */
+  async open<Row extends RecordRow>(
+    tx: Tx,
+    principal: Principal,
+    record: RecordAccess<Row>,
+    precondition: Precondition,
+  ): Promise<Row> {
+    const row = (await record.lock(tx)) ? await record.read(tx) : null;
+    if (!row) throw record.notFound();
+    assertCleared(principal, row);
+    precondition.assertMatches(row.version);
+    return row;
+  }
+
+  /** Applies the fields, with an activity for each that really changes and one audit entry. */
+  async update<Row extends RecordRow>(
+    tx: Tx,
+    principal: Principal,
+    record: RecordAccess<Row>,
+    update: Update<RecordFields>,
+    precondition: Precondition,
+  ): Promise<Row> {
+    const { fields, prefix } = update;
+    const before = await this.open(tx, principal, record, precondition);
+    assertCleared(principal, fields);
+    if (fields.organizations !== undefined || fields.visibleToAllOrganizations !== undefined) {
+      assertOwner(principal, before.ownerOrganizationId, 'change who sees the record');
+    }
+    await this.references.assertExist({ ...principal, transaction: tx }, fields, before.ownerOrganizationId, prefix);
+    await this.write(tx, record.kind, before, update);
+
+    const written = await record.read(tx);
+    if (!written) throw record.notFound();
+    const changes = changesBetween(before, written);
+    if (changes.length === 0) return before;
+    await bumpVersion(sqlIn(tx), record.kind, before.id);
+    const parent = record.kind === 'alert' ? { alertId: before.id } : { caseId: before.id };
+    await recordActivities(tx, principal, toActivities(parent, changes));
+    await this.audit.record(tx, principal, {
+      action: `${record.kind}.updated`,
+      targetKind: record.kind,
+      targetId: before.id,
+      changes,
+      organizationId: before.ownerOrganizationId,
+    });
+    const after = await record.read(tx);
+    if (!after) throw record.notFound();
+    return after;
+  }
+
+  private async write(tx: Tx, kind: RecordKind, before: RecordRow, update: Update<RecordFields>): Promise<void> {
+    const { fields, prefix } = update;
+    const sql = sqlIn(tx);
+    const status =
+      fields.statusValue === undefined
+        ? null
+        : await this.statuses.resolve(kind, fields.statusValue, `${prefix}statusValue`);
+    const columns: Record<string, unknown> = { ...fields };
+    if (fields.customFields) columns.customFields = mergeCustomFields(before.customFields, fields.customFields);
+    if (fields.clientName !== undefined && fields.clientId === undefined) {
+      columns.clientId =
+        fields.clientName && (await resolveClientName(sql, before.ownerOrganizationId, fields.clientName));
+    }
+    await writeColumns(sql, kind, before.id, columns, status);
+    if (fields.tags) await replaceTags(sql, kind, before.id, before.ownerOrganizationId, fields.tags);
+    if (fields.teams) await replaceTeams(sql, kind, before.id, fields.teams);
+    if (fields.organizations) await replaceShares(sql, kind, before.id, fields.organizations);
+  }
+}

@@ -1,0 +1,137 @@
+import { z } from 'zod';
+import {
+  externalLinkSchema,
+  idSchema,
+  jsonObjectSchema,
+  label,
+  papSchema,
+  reference,
+  severitySchema,
+  text,
+  tlpSchema,
+} from '../common/fields.js';
+import { listQuery, valuesFilter } from '../common/pagination.js';
+
+/** The tag an input means: one that exists by id, or one by name that is found or created. */
+export type TagInput = number | { readonly name: string };
+
+const tagNameSchema = label(100).transform((name) => name.trim());
+
+const tagSchema = z
+  .union(
+    [
+      z.int().positive(),
+      tagNameSchema,
+      z.object({ id: z.int().positive() }),
+      z.object({ name: tagNameSchema }),
+    ],
+    { error: 'expected a tag id, a name, { "id": … } or { "name": … }' },
+  )
+  .transform((tag): TagInput => {
+    if (typeof tag === 'string') return { name: tag };
+    return typeof tag === 'object' && 'id' in tag ? tag.id : tag;
+  });
+
+/** An optional text that clients also send empty, which counts as not given. */
+function nullableText(max: number) {
+  return text(max)
+    .nullable()
+    .transform((value) => (value === '' ? null : value));
+}
+
+/** An observable inside an alert or case; nothing of it is refused over its type or format. */
+export const nestedObservableSchema = z
+  .object({
+    dataType: label(64).meta({ description: 'The type of the observable; an unknown one becomes `other`.', examples: ['ip'] }),
+    data: text(16_384).default('').meta({ examples: ['10.1.2.3'] }),
+    attachment: text(255).nullable().optional().meta({ description: 'The name of the uploaded file, for `file`.' }),
+    message: text(4096).optional(),
+    tlp: tlpSchema.optional(),
+    pap: papSchema.optional(),
+    ioc: z.boolean().optional(),
+    sighted: z.boolean().optional(),
+    ignoreSimilarity: z.boolean().optional(),
+    startDate: z.iso.datetime({ offset: true }).optional(),
+  })
+  .meta({ id: 'NestedObservable' });
+
+export const statusValueSchema = label(64).meta({
+  description: 'The value of a status, matched without regard to case; blanks and underscores count as hyphens.',
+  examples: ['new'],
+});
+
+const titleSchema = label(512).meta({ description: 'What happened, in a line.', examples: ['Suspicious login'] });
+export const descriptionSchema = text(1_048_576).meta({ description: 'Markdown, up to 1 MiB.' });
+const tagsSchema = z
+  .array(tagSchema)
+  .max(100)
+  .meta({ description: 'Tags by id, or by name (found without regard to case, else created).' });
+
+/** What both alerts and cases have, each optional here; `null` clears what can be empty. */
+export const recordFields = {
+  title: titleSchema,
+  statusValue: statusValueSchema,
+  severity: severitySchema,
+  tlp: tlpSchema,
+  pap: papSchema,
+  type: nullableText(64).meta({ examples: ['siem'] }),
+  source: nullableText(64).meta({ examples: ['splunk'] }),
+  sourceRef: nullableText(256).meta({ examples: ['notable-4711'] }),
+  externalLink: z.union([externalLinkSchema, z.literal('').transform(() => null), z.null()]),
+  customFields: jsonObjectSchema,
+  teams: z.array(reference(idSchema)).max(100),
+  tags: tagsSchema,
+  organizations: z.array(reference(idSchema)).max(100),
+  assigneeId: z.union([reference(idSchema), z.null()]),
+  clientId: z.union([reference(idSchema), z.null()]),
+  clientName: nullableText(256),
+  visibleToAllOrganizations: z.boolean(),
+};
+
+/** What an update body means, whichever shape it came in. */
+export interface Update<F> {
+  readonly fields: F;
+  /** What paths into the body start with: `fields.` when it was wrapped. */
+  readonly prefix: '' | 'fields.';
+}
+
+/** An update in both documented shapes: flat, or wrapped in `fields`. Mixing them is 400. */
+export function updateBody<S extends z.ZodRawShape>(shape: S) {
+  const flat = z.object(shape).partial();
+  type Fields = z.output<typeof flat>;
+  return z
+    .object({ ...flat.shape, fields: flat.optional() })
+    .superRefine((body: { readonly fields?: unknown }, context) => {
+      if (body.fields === undefined) return;
+      const mixed = Object.keys(body).find((key) => key !== 'fields');
+      if (mixed !== undefined) {
+        context.addIssue({
+          code: 'custom',
+          path: [mixed],
+          message: 'send either flat keys or `fields`, not both',
+        });
+      }
+    })
+    .transform((body: { readonly fields?: unknown }): Update<Fields> => {
+      if (body.fields !== undefined) return { fields: body.fields as Fields, prefix: 'fields.' };
+      return { fields: body as Fields, prefix: '' };
+    });
+}
+
+/** The parameters that alert and case lists have in common. */
+export const recordListQuery = listQuery(['createdAt', 'updatedAt', 'severity', 'tinyId'], {
+  status: valuesFilter
+    .optional()
+    .meta({ description: 'Status values, repeated or separated by commas.', examples: ['new,in-progress'] }),
+});
+
+export type RecordListQuery = z.output<typeof recordListQuery>;
+
+/** The columns lists sort by, with their SQL types. */
+export const RECORD_SORTS: Record<string, { readonly column: string; readonly type: string }> = {
+  createdAt: { column: 'created_at', type: 'timestamptz' },
+  updatedAt: { column: 'updated_at', type: 'timestamptz' },
+  severity: { column: 'severity', type: 'smallint' },
+  tinyId: { column: 'tiny_id', type: 'int' },
+};
+

@@ -1,0 +1,12 @@
+import { Module } from '@nestjs/common';
+import { StatusesModule } from '../statuses/statuses.module.js';
+import { RecordUpdater } from './record-updater.service.js';
+import { ReferencesService } from './references.service.js';
+
+/** What alerts and cases share: references, links, lists and the one way of updating. */
+@Module({
+  imports: [StatusesModule],
+  providers: [RecordUpdater, ReferencesService],
+  exports: [RecordUpdater, ReferencesService, StatusesModule],
+})
+export class RecordsModule {}

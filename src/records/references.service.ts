@@ -1,0 +1,89 @@
+import { Injectable } from '@nestjs/common';
+import type { Principal } from '../auth/principal.js';
+import { referencesNotFound } from '../common/errors.js';
+import { Database } from '../database/database.service.js';
+
+/** The ids of other records that a body names. */
+export interface References {
+  readonly organizations?: readonly string[] | undefined;
+  readonly teams?: readonly string[] | undefined;
+  readonly tags?: readonly (number | { readonly name: string })[] | undefined;
+  readonly assigneeId?: string | null | undefined;
+  readonly clientId?: string | null | undefined;
+}
+
+interface FoundRow {
+  readonly organizations: string[];
+  readonly teams: string[];
+  readonly tags: number[];
+  readonly users: string[];
+  readonly clients: string[];
+}
+
+/** What of the named ids exists for the caller; see spec/behaviour.md §3 for who may name what. */
+const FIND_REFERENCES = `
+SELECT
+  ARRAY(SELECT o.id::text FROM organizations o WHERE o.id = ANY($1::uuid[]) AND o.deleted_at IS NULL
+        AND ($6 OR o.id = ANY($7::uuid[]) OR EXISTS (
+          SELECT 1 FROM organization_links l WHERE l.organization_id = $8::uuid AND l.linked_id = o.id))) AS organizations,
+  ARRAY(SELECT t.id::text FROM teams t WHERE t.id = ANY($2::uuid[]) AND t.deleted_at IS NULL
+        AND ($6 OR t.organization_id = ANY($7::uuid[]))) AS teams,
+  ARRAY(SELECT t.id FROM tags t WHERE t.id = ANY($3::int[])
+        AND ($6 OR t.organization_id = ANY($7::uuid[]))) AS tags,
+  ARRAY(SELECT u.id::text FROM users u WHERE u.id = ANY($4::uuid[]) AND u.deleted_at IS NULL AND u.status <> 'inactive'
+        AND ($6 OR EXISTS (SELECT 1 FROM organization_members m
+                           WHERE m.user_id = u.id AND m.organization_id = ANY($7::uuid[])))) AS users,
+  ARRAY(SELECT c.id::text FROM clients c WHERE c.id = ANY($5::uuid[]) AND c.organization_id = $8::uuid) AS clients`;
+
+/** Checks the ids in a body against what exists for the caller. */
+@Injectable()
+export class ReferencesService {
+  constructor(private readonly database: Database) {}
+
+  /** The tenant that will own what the caller creates: the first it names that is its own, else the key's. */
+  ownerOf(principal: Principal, organizations: readonly string[] | undefined): string {
+    const own = organizations?.find(
+      (id) => principal.everyOrganization || principal.organizationIds.includes(id),
+    );
+    return own ?? principal.organizationId;
+  }
+
+  /**
+   * Asks the database once, and not at all for a body without foreign ids.
+   *
+   * @throws AppError `REFERENCE_NOT_FOUND` naming every path, alike for missing, deleted and foreign records.
+   */
+  async assertExist(
+    principal: Principal,
+    references: References,
+    ownerOrganizationId: string,
+    prefix = '',
+  ): Promise<void> {
+    const { organizations = [], teams = [], tags = [], assigneeId, clientId } = references;
+    const tagIds = tags.filter((tag) => typeof tag === 'number');
+    const isAllOwn = organizations.every((id) => principal.organizationIds.includes(id));
+    if (isAllOwn && teams.length === 0 && tagIds.length === 0 && !assigneeId && !clientId) return;
+
+    const [found] = await this.database.sqlFor(principal)<FoundRow>(FIND_REFERENCES, [
+      organizations,
+      teams,
+      tagIds,
+      assigneeId ? [assigneeId] : [],
+      clientId ? [clientId] : [],
+      principal.everyOrganization,
+      principal.organizationIds,
+      ownerOrganizationId,
+    ]);
+    if (!found) return;
+    const missing = [
+      ...organizations.flatMap((id, index) => (found.organizations.includes(id) ? [] : [`organizations[${index}]`])),
+      ...teams.flatMap((id, index) => (found.teams.includes(id) ? [] : [`teams[${index}]`])),
+      ...tags.flatMap((tag, index) =>
+        typeof tag !== 'number' || found.tags.includes(tag) ? [] : [`tags[${index}]`],
+      ),
+      ...(assigneeId && !found.users.includes(assigneeId) ? ['assigneeId'] : []),
+      ...(clientId && !found.clients.includes(clientId) ? ['clientId'] : []),
+    ];
+    if (missing.length > 0) throw referencesNotFound(missing.map((path) => prefix + path));
+  }
+}

@@ -1,0 +1,67 @@
+import { Injectable } from '@nestjs/common';
+import { invalidValue } from '../common/errors.js';
+import { TrustedCache } from '../common/trusted-cache.js';
+import { ChangeFeed } from '../database/change-feed.js';
+import { Database } from '../database/database.service.js';
+
+export type StatusKind = 'alert' | 'case';
+export type Stage = 'New' | 'InProgress' | 'Closed';
+
+export interface Status {
+  readonly id: string;
+  readonly kind: StatusKind;
+  readonly value: string;
+  readonly label: string;
+  readonly stage: Stage;
+  readonly color: string;
+  readonly canDelete: boolean;
+}
+
+/** `In progress`, `in_progress` and `in-progress` name the same status (spec/behaviour.md §2). */
+export function toStatusValue(text: string): string {
+  return text
+    .trim()
+    .toLowerCase()
+    .replace(/[\s_]+/g, '-');
+}
+
+/** The statuses of alerts and cases, kept in memory until they change. */
+@Injectable()
+export class StatusesService {
+  private readonly cache: TrustedCache<ReadonlyMap<string, Status>>;
+
+  constructor(
+    private readonly database: Database,
+    changes: ChangeFeed,
+  ) {
+    this.cache = new TrustedCache({
+      entriesMax: 2,
+      positiveMs: 10_000,
+      negativeMs: 0,
+      isFeedConnected: () => changes.isConnected(),
+    });
+    changes.onChange('settings', () => {
+      this.cache.clear();
+    });
+  }
+
+  /** All statuses of a kind by their value, in the order people see them. */
+  async list(kind: StatusKind): Promise<ReadonlyMap<string, Status>> {
+    const statuses = await this.cache.get(kind, async () => {
+      const rows = await this.database.prisma.status.findMany({
+        where: { kind },
+        orderBy: [{ position: 'asc' }, { value: 'asc' }],
+      });
+      return new Map(rows.map((row) => [row.value, row as Status]));
+    });
+    return statuses ?? new Map();
+  }
+
+  /** The status that a `statusValue` in a body names; an unknown one is 400 at `path`, listing the known. */
+  async resolve(kind: StatusKind, statusValue: string, path: string): Promise<Status> {
+    const statuses = await this.list(kind);
+    const status = statuses.get(toStatusValue(statusValue));
+    if (status) return status;
+    throw invalidValue(path, `unknown status; known are ${[...statuses.keys()].join(', ')}`, 'unknown_status');
+  }
+}
