@@ -1,5 +1,6 @@
 import { NestFactory } from '@nestjs/core';
 import { StandardSchemaValidationPipe, VERSION_NEUTRAL, VersioningType } from '@nestjs/common';
+import type { NestApplicationOptions } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import helmet from 'helmet';
 import { AppModule } from './app.module.js';
@@ -31,10 +32,11 @@ class SchemaPipe extends StandardSchemaValidationPipe {
 /** The whole application, ready to listen; `main` and the tests share it. */
 export async function createApp(config: AppConfig): Promise<NestExpressApplication> {
   const logger = new AppLogger(createPino(config));
+  const options: NestApplicationOptions = { logger, bodyParser: false, abortOnError: false };
   const app = await NestFactory.create<NestExpressApplication>(
     AppModule.with(config),
     new FastExpressAdapter(),
-    { logger, bodyParser: false, abortOnError: false },
+    options,
   );
   app.disable('x-powered-by');
   app.set('etag', false);

@@ -10,8 +10,16 @@ export interface SharedTables {
   readonly shareKey: 'alert_id' | 'case_id';
 }
 
-export const ALERT_TABLES: SharedTables = { records: 'alerts', shares: 'alert_shares', shareKey: 'alert_id' };
-export const CASE_TABLES: SharedTables = { records: 'cases', shares: 'case_shares', shareKey: 'case_id' };
+export const ALERT_TABLES: SharedTables = {
+  records: 'alerts',
+  shares: 'alert_shares',
+  shareKey: 'alert_id',
+};
+export const CASE_TABLES: SharedTables = {
+  records: 'cases',
+  shares: 'case_shares',
+  shareKey: 'case_id',
+};
 
 /** PAP 4 is kept but enforced as RED (3): who may see RED may see it (spec/behaviour.md §1). */
 function papCeiling(principal: Principal): number {
@@ -65,7 +73,11 @@ export function visibleIds(
 ): string {
   const direction = list.descending ? 'DESC' : 'ASC';
   const order = `ORDER BY r.${list.sortColumn} ${direction}, r.id ${direction} LIMIT ${params.add(list.limit, 'int')}`;
-  const conditions = ['r.deleted_at IS NULL', clearedFor(principal, 'r', params), ...list.conditions];
+  const conditions = [
+    'r.deleted_at IS NULL',
+    clearedFor(principal, 'r', params),
+    ...list.conditions,
+  ];
   if (list.after) {
     const [value, id] = list.after;
     conditions.push(

@@ -3,13 +3,7 @@ import { sqlIn } from '../database/sql.js';
 import type { Tx } from '../database/sql.js';
 
 export type ActivityAction =
-  | 'created'
-  | 'updated'
-  | 'deleted'
-  | 'added'
-  | 'removed'
-  | 'statusChanged'
-  | 'unlinked';
+  'created' | 'updated' | 'deleted' | 'added' | 'removed' | 'statusChanged' | 'unlinked';
 
 /** A line of an alert's or case's history. */
 export interface ActivityEvent {
@@ -58,5 +52,7 @@ export async function recordActivities(
 ): Promise<void> {
   if (events.length === 0) return;
   const rows = events.map((event) => toActivityRow(principal, event));
-  await sqlIn(tx)(`WITH lines AS (${insertActivitiesSql('$1::jsonb')}) SELECT 1`, [JSON.stringify(rows)]);
+  await sqlIn(tx)(`WITH lines AS (${insertActivitiesSql('$1::jsonb')}) SELECT 1`, [
+    JSON.stringify(rows),
+  ]);
 }

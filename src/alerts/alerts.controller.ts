@@ -42,7 +42,10 @@ export class AlertsController {
   @Get(':id')
   @Auth('alerts:read')
   @Answers('Read an alert', alertSchema)
-  get(@Caller() principal: Principal, @Param('id', { schema: idSchema }) id: string): Promise<Alert> {
+  get(
+    @Caller() principal: Principal,
+    @Param('id', { schema: idSchema }) id: string,
+  ): Promise<Alert> {
     return this.alerts.get(principal, id);
   }
 

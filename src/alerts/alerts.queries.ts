@@ -64,7 +64,11 @@ function alertColumns(
 const FROM_ALERTS = 'FROM alerts r JOIN statuses s ON s.id = r.status_id';
 
 /** One alert of the caller's tenants, whatever its marking; null when there is none. */
-export async function findAlert(sql: Sql, principal: Principal, id: string): Promise<AlertRow | null> {
+export async function findAlert(
+  sql: Sql,
+  principal: Principal,
+  id: string,
+): Promise<AlertRow | null> {
   const params = new SqlParams();
   const columns = alertColumns(principal, STORED, params, null);
   const where = `r.id = ${params.add(id, 'uuid')} AND r.deleted_at IS NULL AND ${visibleTo(principal, ALERT_TABLES, 'r', params)}`;
@@ -116,7 +120,10 @@ export async function countAlerts(
 ): Promise<number> {
   const params = new SqlParams();
   const page = visibleIds(principal, ALERT_TABLES, params, shape(params));
-  const [row] = await sql<{ count: number }>(`SELECT count(*)::int AS count FROM (${page}) x`, params.values);
+  const [row] = await sql<{ count: number }>(
+    `SELECT count(*)::int AS count FROM (${page}) x`,
+    params.values,
+  );
   return row?.count ?? 0;
 }
 
@@ -153,7 +160,11 @@ export interface NewAlerts extends NewLinks {
 }
 
 /** Inserts alerts with all that belongs to them in one statement, and answers them as they are then read. */
-export async function insertAlerts(sql: Sql, principal: Principal, alerts: NewAlerts): Promise<AlertRow[]> {
+export async function insertAlerts(
+  sql: Sql,
+  principal: Principal,
+  alerts: NewAlerts,
+): Promise<AlertRow[]> {
   const params = new SqlParams();
   params.add(JSON.stringify(alerts));
   const columns = alertColumns(principal, INSERTED, params, null);

@@ -7,7 +7,13 @@ import {
   statusValueSchema,
   updateBody,
 } from '../records/record.schema.js';
-import { statusSchema, tagAnswerSchema, namedSchema, userSchema, observableSchema } from '../records/answer.schema.js';
+import {
+  statusSchema,
+  tagAnswerSchema,
+  namedSchema,
+  userSchema,
+  observableSchema,
+} from '../records/answer.schema.js';
 
 const EXAMPLE = {
   title: 'Suspicious PowerShell on WS-042',
@@ -25,7 +31,8 @@ const EXAMPLE = {
 
 /** A stale `status` key stands in for `statusValue` with the default (spec/api.md §2). */
 function withDefaultStatus(body: unknown): unknown {
-  if (typeof body !== 'object' || body === null || !('status' in body) || 'statusValue' in body) return body;
+  if (typeof body !== 'object' || body === null || !('status' in body) || 'statusValue' in body)
+    return body;
   return { ...body, statusValue: 'new' };
 }
 
@@ -38,7 +45,13 @@ export const createAlertSchema = z.preprocess(
       statusValue: statusValueSchema,
       severity: recordFields.severity,
       description: descriptionSchema.default(''),
-      count: z.number().int().min(1).max(2_147_483_647).default(1).meta({ description: 'How often it was seen.' }),
+      count: z
+        .number()
+        .int()
+        .min(1)
+        .max(2_147_483_647)
+        .default(1)
+        .meta({ description: 'How often it was seen.' }),
       type: recordFields.type.optional(),
       source: recordFields.source.optional(),
       sourceRef: recordFields.sourceRef.optional(),
@@ -55,18 +68,22 @@ export const createAlertSchema = z.preprocess(
       clientName: recordFields.clientName.optional(),
       visibleToAllOrganizations: z.boolean().default(false),
     })
-    .meta({ id: 'CreateAlert', examples: [EXAMPLE] }),
+    .meta({ id: 'CreateAlert', example: EXAMPLE }),
 );
 
 export type CreateAlert = z.output<typeof createAlertSchema>;
 
 /** `PATCH` and `PUT /alerts/{id}` [C], flat or wrapped in `fields`. */
-export const updateAlertSchema = updateBody({
-  ...recordFields,
-  description: descriptionSchema,
-  count: z.number().int().min(1).max(2_147_483_647),
-  aiInsights: jsonObjectSchema.nullable(),
-});
+export const updateAlertSchema = updateBody(
+  'UpdateAlert',
+  {
+    ...recordFields,
+    description: descriptionSchema,
+    count: z.number().int().min(1).max(2_147_483_647),
+    aiInsights: jsonObjectSchema.nullable(),
+  },
+  { statusValue: 'in-progress', severity: 4 },
+);
 
 export type UpdateAlert = z.output<typeof updateAlertSchema>;
 
@@ -100,7 +117,9 @@ export const alertSchema = z
     assigneeId: z.string().nullable(),
     createdById: z.string(),
     deletedAt: z.iso.datetime().nullable(),
-    observables: z.array(observableSchema).meta({ description: 'In lists at most 20; `observableCount` tells how many there are.' }),
+    observables: z
+      .array(observableSchema)
+      .meta({ description: 'In lists at most 20; `observableCount` tells how many there are.' }),
     observableCount: z.int(),
     visibleToAllOrganizations: z.boolean(),
     primaryAlertId: z.string().nullable(),

@@ -76,10 +76,19 @@ export class AlertsService {
         },
       ],
       observables: distinctRows(
-        input.observables.map((observable) => toObservableRow(observable, types, parent, principal.userId)),
+        input.observables.map((observable) =>
+          toObservableRow(observable, types, parent, principal.userId),
+        ),
       ),
       activities: [toActivityRow(principal, { alertId: id, action: 'created', body: input.title })],
-      audit: [toAuditRow(principal, { action: 'alert.created', targetKind: 'alert', targetId: id, organizationId })],
+      audit: [
+        toAuditRow(principal, {
+          action: 'alert.created',
+          targetKind: 'alert',
+          targetId: id,
+          organizationId,
+        }),
+      ],
     };
     const [row] = await insertAlerts(this.database.sqlFor(principal), principal, rows);
     if (!row) throw new Error('The insert returned no row.');
@@ -106,7 +115,12 @@ export class AlertsService {
     return page.map((row) => toAlert(row, nowMs));
   }
 
-  async update(principal: Principal, id: string, update: UpdateAlert, precondition: Precondition): Promise<Alert> {
+  async update(
+    principal: Principal,
+    id: string,
+    update: UpdateAlert,
+    precondition: Precondition,
+  ): Promise<Alert> {
     const row = await this.database.transaction(principal, (tx) =>
       this.updater.update(tx, principal, this.access(principal, id), update, precondition),
     );

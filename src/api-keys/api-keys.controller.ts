@@ -1,4 +1,15 @@
-import { Body, Controller, Delete, Get, Header, Param, Patch, Post, Query, Res } from '@nestjs/common';
+import {
+  Body,
+  Controller,
+  Delete,
+  Get,
+  Header,
+  Param,
+  Patch,
+  Post,
+  Query,
+  Res,
+} from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import { z } from 'zod';
@@ -99,7 +110,10 @@ export class ApiKeysController {
   @Get(':id')
   @Auth('admin:*')
   @Answers('Read an API key', apiKeySchema)
-  get(@Caller() principal: Principal, @Param('id', { schema: idSchema }) id: string): Promise<ApiKey> {
+  get(
+    @Caller() principal: Principal,
+    @Param('id', { schema: idSchema }) id: string,
+  ): Promise<ApiKey> {
     return this.apiKeys.get(principal, id);
   }
 
@@ -176,7 +190,10 @@ export class ApiKeysController {
   @Get(':id/usage')
   @Auth('admin:*')
   @Answers('Read the use of an API key per hour, over the last 30 days', z.array(usageSchema))
-  usage(@Caller() principal: Principal, @Param('id', { schema: idSchema }) id: string): Promise<ApiKeyUsage[]> {
+  usage(
+    @Caller() principal: Principal,
+    @Param('id', { schema: idSchema }) id: string,
+  ): Promise<ApiKeyUsage[]> {
     return this.apiKeys.usageOf(principal, id);
   }
 }

@@ -28,11 +28,13 @@ const scopesSchema = z
   .transform((scopes) => [...new Set(scopes)]);
 
 const fields = {
-  name: label(100).meta({ examples: ['Sentinel intake'] }),
+  name: label(100).meta({ example: 'Sentinel intake' }),
   description: text(1000),
   tier: tierSchema,
   scopes: scopesSchema,
-  expiresAt: expirySchema.meta({ description: 'One year from now when absent; `null` (never) for administrators only.' }),
+  expiresAt: expirySchema.meta({
+    description: 'One year from now when absent; `null` (never) for administrators only.',
+  }),
   allowedCidrs: z
     .array(cidrSchema)
     .max(100)
@@ -52,18 +54,25 @@ export const createApiKeySchema = z
     allowedCidrs: fields.allowedCidrs.default([]),
     tlpMax: fields.tlpMax.optional(),
     papMax: fields.papMax.optional(),
-    organizationId: idSchema.optional().meta({ description: 'The tenant it works in; your own when absent.' }),
-    ownerId: idSchema.optional().meta({ description: 'The person it acts for; yourself when absent.' }),
+    organizationId: idSchema
+      .optional()
+      .meta({ description: 'The tenant it works in; your own when absent.' }),
+    ownerId: idSchema
+      .optional()
+      .meta({ description: 'The person it acts for; yourself when absent.' }),
   })
   .meta({
     id: 'CreateApiKey',
-    examples: [{ name: 'Sentinel intake', tier: 'standard', scopes: ['alerts:write'] }],
+    example: { name: 'Sentinel intake', tier: 'standard', scopes: ['alerts:write'] },
   });
 
 export const updateApiKeySchema = z
   .strictObject(fields)
   .partial()
-  .meta({ id: 'UpdateApiKey', examples: [{ name: 'Sentinel intake (EU)', scopes: ['alerts:read', 'alerts:write'] }] });
+  .meta({
+    id: 'UpdateApiKey',
+    example: { name: 'Sentinel intake (EU)', scopes: ['alerts:read', 'alerts:write'] },
+  });
 
 export const rotateApiKeySchema = z
   .strictObject({
@@ -75,7 +84,7 @@ export const rotateApiKeySchema = z
       .meta({ description: 'Seconds the old key goes on working, at most a week.' }),
   })
   .default({ graceSeconds: 86_400 })
-  .meta({ id: 'RotateApiKey', examples: [{ graceSeconds: 3600 }] });
+  .meta({ id: 'RotateApiKey', example: { graceSeconds: 3600 } });
 
 export const apiKeyListQuery = listQuery(['createdAt'], {});
 

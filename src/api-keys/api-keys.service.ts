@@ -49,7 +49,13 @@ interface Material {
   readonly last4: string;
 }
 
-const PERSON = { id: true, role: true, tierMax: true, tlpMax: true, papMax: true } satisfies Prisma.UserSelect;
+const PERSON = {
+  id: true,
+  role: true,
+  tierMax: true,
+  tlpMax: true,
+  papMax: true,
+} satisfies Prisma.UserSelect;
 
 /** Creates, changes and ends API keys. Each change acts on the next request. */
 @Injectable()
@@ -109,7 +115,9 @@ export class ApiKeysService {
       prefix: accessKey.slice(0, 13),
       last4: accessKey.slice(-4),
     };
-    const row = await this.database.transaction(principal, (tx) => this.insert(tx, principal, input, material));
+    const row = await this.database.transaction(principal, (tx) =>
+      this.insert(tx, principal, input, material),
+    );
     return { ...toApiKey(row), accessKey, secretKey };
   }
 
@@ -120,7 +128,8 @@ export class ApiKeysService {
     precondition: Precondition,
   ): Promise<ApiKey> {
     return this.change(principal, id, precondition, 'key.updated', async (tx, row) => {
-      if (row.state === 'revoked') throw keyState('A revoked key cannot be changed. Create a new one.');
+      if (row.state === 'revoked')
+        throw keyState('A revoked key cannot be changed. Create a new one.');
       const rights = {
         scopes: input.scopes ?? (row.scopes as Scope[]),
         tier: input.tier ?? (row.tier as Tier),
@@ -129,7 +138,12 @@ export class ApiKeysService {
       };
       await this.assertWithinBounds(tx, principal, row.ownerId, rights);
       const { expiresAt, ...rest } = input;
-      return { ...defined(rest), ...(expiresAt !== undefined && { expiresAt: expiresAt === null ? null : new Date(expiresAt) }) };
+      return {
+        ...defined(rest),
+        ...(expiresAt !== undefined && {
+          expiresAt: expiresAt === null ? null : new Date(expiresAt),
+        }),
+      };
     });
   }
 
@@ -166,20 +180,29 @@ export class ApiKeysService {
       const old = await this.lock(tx, principal, id);
       precondition.assertMatches(old.version);
       const { status } = toApiKey(old);
-      if (status === 'revoked' || status === 'expired') throw keyState(`The key is ${status}. Create a new one.`);
+      if (status === 'revoked' || status === 'expired')
+        throw keyState(`The key is ${status}. Create a new one.`);
       if (old.graceUntil) throw keyState('The key was rotated before; rotate its successor.');
       const rights = { ...old, scopes: old.scopes as Scope[], tier: old.tier as Tier };
       await this.assertWithinBounds(tx, principal, old.ownerId, rights);
       await tx.credential.update({
         where: { id },
-        data: { graceUntil: new Date(Date.now() + input.graceSeconds * 1000), version: { increment: 1 } },
+        data: {
+          graceUntil: new Date(Date.now() + input.graceSeconds * 1000),
+          version: { increment: 1 },
+        },
       });
-      const successor = await this.store(tx, principal, {
-        ...rights,
-        allowedCidrs: old.allowedCidrs,
-        state: old.state,
-        rotatedFromId: id,
-      }, keyMaterial(key));
+      const successor = await this.store(
+        tx,
+        principal,
+        {
+          ...rights,
+          allowedCidrs: old.allowedCidrs,
+          state: old.state,
+          rotatedFromId: id,
+        },
+        keyMaterial(key),
+      );
       await this.announce(tx, principal, 'key.rotated', successor, [
         { field: 'rotatedFromId', old: null, new: id },
         { field: 'graceSeconds', old: null, new: input.graceSeconds },
@@ -212,7 +235,12 @@ export class ApiKeysService {
     return SCOPE_NAMES.map((scope) => ({ scope, description: SCOPES[scope] }));
   }
 
-  private async insert(tx: Tx, principal: Principal, input: CreateApiKey, material: Material): Promise<ApiKeyRow> {
+  private async insert(
+    tx: Tx,
+    principal: Principal,
+    input: CreateApiKey,
+    material: Material,
+  ): Promise<ApiKeyRow> {
     const ownerId = input.ownerId ?? principal.userId;
     const organizationId = await this.organizationOf(tx, principal, ownerId, input.organizationId);
     const owner = await tx.user.findFirst({ where: { id: ownerId }, select: PERSON });
@@ -223,7 +251,11 @@ export class ApiKeysService {
       papMax: input.papMax ?? Math.min(principal.papMax, owner?.papMax ?? 0),
     };
     await this.assertWithinBounds(tx, principal, ownerId, rights);
-    if (input.expiresAt === null && principal.role !== 'super-admin' && principal.role !== 'org-admin') {
+    if (
+      input.expiresAt === null &&
+      principal.role !== 'super-admin' &&
+      principal.role !== 'org-admin'
+    ) {
       throw keyExceedsCreator('only administrators may create keys that never expire');
     }
     const { expiresAt = new Date(Date.now() + KEY_LIFETIME_MS).toISOString() } = input;
@@ -274,16 +306,25 @@ export class ApiKeysService {
     const reachable = memberships.filter(
       (id) => principal.everyOrganization || principal.organizationIds.includes(id),
     );
-    const fallback = reachable.includes(principal.organizationId) ? principal.organizationId : reachable[0];
+    const fallback = reachable.includes(principal.organizationId)
+      ? principal.organizationId
+      : reachable[0];
     const chosen = wanted ?? fallback;
     if (chosen !== undefined && reachable.includes(chosen)) return chosen;
-    const isOpenToAll = principal.everyOrganization && owner.role === 'super-admin' && wanted !== undefined;
-    const exists = isOpenToAll && (await tx.organization.count({ where: { id: wanted, deletedAt: null } })) > 0;
+    const isOpenToAll =
+      principal.everyOrganization && owner.role === 'super-admin' && wanted !== undefined;
+    const exists =
+      isOpenToAll && (await tx.organization.count({ where: { id: wanted, deletedAt: null } })) > 0;
     if (exists) return wanted;
     throw referencesNotFound(['organizationId']);
   }
 
-  private async assertWithinBounds(tx: Tx, principal: Principal, ownerId: string, rights: Rights): Promise<void> {
+  private async assertWithinBounds(
+    tx: Tx,
+    principal: Principal,
+    ownerId: string,
+    rights: Rights,
+  ): Promise<void> {
     const owner = await tx.user.findFirst({ where: { id: ownerId }, select: PERSON });
     if (!owner) throw referencesNotFound(['ownerId']);
     const excess = excessOf(rights, principal) ?? excessOf(rights, boundsOfPerson(owner));
@@ -294,7 +335,17 @@ export class ApiKeysService {
     tx: Tx,
     principal: Principal,
     key: Rights &
-      Pick<ApiKeyRow, 'name' | 'description' | 'ownerId' | 'organizationId' | 'expiresAt' | 'allowedCidrs' | 'state' | 'rotatedFromId'>,
+      Pick<
+        ApiKeyRow,
+        | 'name'
+        | 'description'
+        | 'ownerId'
+        | 'organizationId'
+        | 'expiresAt'
+        | 'allowedCidrs'
+        | 'state'
+        | 'rotatedFromId'
+      >,
     material: Material,
   ): Promise<ApiKeyRow> {
     const { digest, pepperId } = this.digester.digest(material.digested);
@@ -325,7 +376,8 @@ export class ApiKeysService {
         select: apiKeySelect,
       });
     } catch (error) {
-      if (isUniqueViolation(error)) throw keyState('The key was rotated before; rotate its successor.');
+      if (isUniqueViolation(error))
+        throw keyState('The key was rotated before; rotate its successor.');
       throw error;
     }
   }
@@ -360,7 +412,10 @@ export class ApiKeysService {
 
   private async lock(tx: Tx, principal: Principal, id: string): Promise<ApiKeyRow> {
     await tx.$queryRaw`SELECT id FROM credentials WHERE id = ${id}::uuid FOR UPDATE`;
-    const row = await tx.credential.findFirst({ where: { id, ...visibleKeys(principal) }, select: apiKeySelect });
+    const row = await tx.credential.findFirst({
+      where: { id, ...visibleKeys(principal) },
+      select: apiKeySelect,
+    });
     if (!row) throw apiKeyNotFound();
     return row;
   }
@@ -385,7 +440,9 @@ export class ApiKeysService {
 
 /** Keys of the caller's tenants; all for platform administrators. */
 function visibleKeys(principal: Principal): Prisma.CredentialWhereInput {
-  return principal.everyOrganization ? {} : { organizationId: { in: [...principal.organizationIds] } };
+  return principal.everyOrganization
+    ? {}
+    : { organizationId: { in: [...principal.organizationIds] } };
 }
 
 function keyMaterial(key: string): Material {
@@ -410,5 +467,7 @@ function changesOf(before: ApiKey, data: Prisma.CredentialUpdateInput): FieldCha
 }
 
 function defined<T extends object>(values: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
+  return Object.fromEntries(
+    Object.entries(values).filter(([, value]) => value !== undefined),
+  ) as never;
 }

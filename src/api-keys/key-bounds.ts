@@ -38,7 +38,8 @@ export function boundsOfPerson(person: {
 export function excessOf(rights: Rights, bounds: Bounds): string | null {
   const scope = rights.scopes.find((wanted) => !hasScope(bounds.scopes, wanted));
   if (scope !== undefined) return `scope ${scope}`;
-  if (!isTierAtMost(rights.tier, bounds.tierMax)) return `tier ${rights.tier} (at most ${bounds.tierMax})`;
+  if (!isTierAtMost(rights.tier, bounds.tierMax))
+    return `tier ${rights.tier} (at most ${bounds.tierMax})`;
   if (rights.tlpMax > bounds.tlpMax) return `tlpMax ${rights.tlpMax} (at most ${bounds.tlpMax})`;
   if (rights.papMax > bounds.papMax) return `papMax ${rights.papMax} (at most ${bounds.papMax})`;
   return null;

@@ -38,7 +38,8 @@ export interface AuditRow {
 export function toAuditRow(principal: Principal, event: AuditEvent): AuditRow {
   return {
     id: uuidv7(),
-    organizationId: event.organizationId === undefined ? principal.organizationId : event.organizationId,
+    organizationId:
+      event.organizationId === undefined ? principal.organizationId : event.organizationId,
     actorKind: 'apiKey',
     actorId: principal.userId,
     credentialId: principal.credentialId,

@@ -17,7 +17,9 @@ export class AuditService {
   async record(tx: Tx, principal: Principal, ...events: readonly AuditEvent[]): Promise<void> {
     if (events.length === 0) return;
     const rows = events.map((event) => toAuditRow(principal, event));
-    await sqlIn(tx)(`WITH entries AS (${insertAuditSql('$1::jsonb')}) SELECT 1`, [JSON.stringify(rows)]);
+    await sqlIn(tx)(`WITH entries AS (${insertAuditSql('$1::jsonb')}) SELECT 1`, [
+      JSON.stringify(rows),
+    ]);
   }
 
   /** Records that the caller was refused for scope, role, clearance or address. */
@@ -26,12 +28,21 @@ export class AuditService {
       action: 'request.refused',
       targetKind: 'route',
       targetId: null,
-      changes: [{ field: 'route', old: null, new: route }, { field: 'code', old: null, new: code }],
+      changes: [
+        { field: 'route', old: null, new: route },
+        { field: 'code', old: null, new: code },
+      ],
     });
     try {
-      await this.database.sql(`WITH entry AS (${insertAuditSql('$1::jsonb')}) SELECT 1`, [JSON.stringify([row])]);
+      await this.database.sql(`WITH entry AS (${insertAuditSql('$1::jsonb')}) SELECT 1`, [
+        JSON.stringify([row]),
+      ]);
     } catch (error) {
-      this.logger.error({ message: 'refusal not audited', requestId: principal.requestId, reason: String(error) });
+      this.logger.error({
+        message: 'refusal not audited',
+        requestId: principal.requestId,
+        reason: String(error),
+      });
     }
   }
 }

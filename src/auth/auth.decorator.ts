@@ -8,33 +8,27 @@ import type { Scope } from './scopes.js';
 
 /** What a route asks of its caller. */
 export type RouteAccess =
-  | { readonly kind: 'public' }
-  | { readonly kind: 'scopes'; readonly allOf: readonly Scope[]; readonly anyOf: readonly Scope[] };
+  { readonly kind: 'public' } | { readonly kind: 'scopes'; readonly scopes: readonly Scope[] };
 
 export const ROUTE_ACCESS = 'route-access';
 
 /** The security schemes of the OpenAPI document. */
-export const SECURITY_SCHEMES = { bearer: 'apiKey', header: 'apiKeyHeader', access: 'accessKey', secret: 'secretKey' };
+export const SECURITY_SCHEMES = {
+  bearer: 'apiKey',
+  header: 'apiKeyHeader',
+  access: 'accessKey',
+  secret: 'secretKey',
+};
 
-function authenticated(access: RouteAccess & { kind: 'scopes' }): MethodDecorator & ClassDecorator {
-  const scopes = access.anyOf.length > 0 ? [`one of ${access.anyOf.join(', ')}`] : access.allOf;
+/** The route needs a credential that holds all these scopes; none means any valid credential. */
+export function Auth(...scopes: Scope[]): MethodDecorator & ClassDecorator {
   return applyDecorators(
-    SetMetadata(ROUTE_ACCESS, access),
+    SetMetadata(ROUTE_ACCESS, { kind: 'scopes', scopes } satisfies RouteAccess),
     ApiBearerAuth(SECURITY_SCHEMES.bearer),
     ApiSecurity(SECURITY_SCHEMES.header),
     ApiSecurity({ [SECURITY_SCHEMES.access]: [], [SECURITY_SCHEMES.secret]: [] }),
     ApiExtension('x-required-scopes', scopes),
   );
-}
-
-/** The route needs a credential that holds all these scopes; none means any valid credential. */
-export function Auth(...allOf: Scope[]): MethodDecorator & ClassDecorator {
-  return authenticated({ kind: 'scopes', allOf, anyOf: [] });
-}
-
-/** The route needs a credential that holds at least one of these scopes. */
-export function AuthAnyOf(...anyOf: Scope[]): MethodDecorator & ClassDecorator {
-  return authenticated({ kind: 'scopes', allOf: [], anyOf });
 }
 
 /** The route needs no credential and reads none. */

@@ -56,9 +56,14 @@ export class AuthGuard implements CanActivate {
   private secretOf(presented: PresentedCredential, request: Request, response: Response): string {
     switch (presented.kind) {
       case 'none':
-        throw this.failure(request, 'AUTHENTICATION_REQUIRED', 'Send an API key: Authorization: Bearer cbr_live_…');
+        throw this.failure(
+          request,
+          'AUTHENTICATION_REQUIRED',
+          'Send an API key: Authorization: Bearer cbr_live_…',
+        );
       case 'key':
-        if (!isApiKey(presented.key)) throw this.failure(request, 'API_KEY_INVALID', 'The API key is not valid.');
+        if (!isApiKey(presented.key))
+          throw this.failure(request, 'API_KEY_INVALID', 'The API key is not valid.');
         return presented.key;
       case 'pair':
         announcePairDeprecation(response, this.config.legacyAuth.sunset);

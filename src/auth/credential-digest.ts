@@ -47,7 +47,10 @@ export function pairSecret(accessKey: string, secretKey: string): string {
 
 function toPepper(base64: string): Pepper {
   const key = Buffer.from(base64, 'base64');
-  return { id: createHash('sha256').update('pepper-id').update(key).digest('hex').slice(0, 8), key };
+  return {
+    id: createHash('sha256').update('pepper-id').update(key).digest('hex').slice(0, 8),
+    key,
+  };
 }
 
 function digestWith(pepper: Pepper, secret: string): CredentialDigest {

@@ -56,7 +56,8 @@ export function presentedCredential(request: IncomingMessage): PresentedCredenti
     if (authorization !== undefined) throw ambiguous();
     return { kind: 'pair', accessKey: apiKey ?? '', secretKey: secret };
   }
-  if (authorization === undefined) return apiKey === undefined ? NONE : { kind: 'key', key: apiKey };
+  if (authorization === undefined)
+    return apiKey === undefined ? NONE : { kind: 'key', key: apiKey };
   // Another scheme than Bearer is a credential too, and a bad one.
   const key = BEARER.test(authorization) ? authorization.replace(BEARER, '') : '';
   if (apiKey !== undefined && apiKey !== key) throw ambiguous();

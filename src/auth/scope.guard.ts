@@ -21,16 +21,14 @@ export class ScopeGuard implements CanActivate {
     if (!isAddressAllowed(principal.ip, allowedCidrs)) {
       throw new AppError('KEY_ADDRESS_NOT_ALLOWED', 'This key may not be used from this address.');
     }
-    const missing = access.allOf.filter((scope) => !hasScope(principal.scopes, scope));
-    const noneOf = access.anyOf.length > 0 && !access.anyOf.some((scope) => hasScope(principal.scopes, scope));
-    if (missing.length === 0 && !noneOf) return true;
-    const needed = noneOf ? access.anyOf : access.allOf;
+    if (access.scopes.every((scope) => hasScope(principal.scopes, scope))) return true;
+    const { scopes } = access;
     throw new AppError(
       'INSUFFICIENT_SCOPE',
-      `The key needs ${noneOf ? 'one of the scopes' : needed.length > 1 ? 'the scopes' : 'the scope'} ${needed.join(', ')}.`,
+      `The key needs the scope${scopes.length > 1 ? 's' : ''} ${scopes.join(', ')}.`,
       {
         headers: {
-          'WWW-Authenticate': `Bearer realm="casebender", error="insufficient_scope", scope="${needed.join(' ')}"`,
+          'WWW-Authenticate': `Bearer realm="casebender", error="insufficient_scope", scope="${scopes.join(' ')}"`,
         },
       },
     );

@@ -16,7 +16,9 @@ export type Scope = keyof typeof SCOPES;
 
 export const SCOPE_NAMES = Object.keys(SCOPES) as [Scope, ...Scope[]];
 
-export const scopeSchema = z.enum(SCOPE_NAMES).meta({ id: 'Scope', description: 'What a key allows.' });
+export const scopeSchema = z
+  .enum(SCOPE_NAMES)
+  .meta({ id: 'Scope', description: 'What a key allows.' });
 
 /** Whether the held scopes include the needed one; only `admin:*` implies others. */
 export function hasScope(held: ReadonlySet<Scope>, needed: Scope): boolean {

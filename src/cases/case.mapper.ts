@@ -10,7 +10,10 @@ export type ListedCaseRow = Omit<ListedCase, Label>;
 type Labelled = Pick<CaseDetail, 'createdAt' | 'updatedAt' | 'severity'>;
 
 /** Adds the labels to a case, whichever shape it has. */
-export function withLabels<Row extends Labelled>(row: Row, nowMs = Date.now()): Row & Pick<CaseDetail, Label> {
+export function withLabels<Row extends Labelled>(
+  row: Row,
+  nowMs = Date.now(),
+): Row & Pick<CaseDetail, Label> {
   return {
     ...row,
     severityColor: severityColor(row.severity),

@@ -48,7 +48,10 @@ export class CasesController {
   @Get(':id')
   @Auth('cases:read')
   @Answers('Read a case', caseDetailSchema)
-  get(@Caller() principal: Principal, @Param('id', { schema: idSchema }) id: string): Promise<CaseDetail> {
+  get(
+    @Caller() principal: Principal,
+    @Param('id', { schema: idSchema }) id: string,
+  ): Promise<CaseDetail> {
     return this.cases.get(principal, id);
   }
 

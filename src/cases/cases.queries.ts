@@ -52,7 +52,11 @@ function linkedAlerts(principal: Principal, params: SqlParams): string {
 }
 
 /** One case of the caller's tenants, whatever its marking; null when there is none. */
-export async function findCase(sql: Sql, principal: Principal, id: string): Promise<CaseDetailRow | null> {
+export async function findCase(
+  sql: Sql,
+  principal: Principal,
+  id: string,
+): Promise<CaseDetailRow | null> {
   const params = new SqlParams();
   const where = `r.id = ${params.add(id, 'uuid')} AND r.deleted_at IS NULL AND ${visibleTo(principal, CASE_TABLES, 'r', params)}`;
   const rows = await sql<{ case: CaseDetailRow }>(
@@ -114,7 +118,10 @@ export async function countCases(
 ): Promise<number> {
   const params = new SqlParams();
   const page = visibleIds(principal, CASE_TABLES, params, shape(params));
-  const [row] = await sql<{ count: number }>(`SELECT count(*)::int AS count FROM (${page}) x`, params.values);
+  const [row] = await sql<{ count: number }>(
+    `SELECT count(*)::int AS count FROM (${page}) x`,
+    params.values,
+  );
   return row?.count ?? 0;
 }
 

@@ -15,7 +15,9 @@ import {
   updateBody,
 } from '../records/record.schema.js';
 
-const clockTime = z.string().regex(/^(?:[01]\d|2[0-3]):[0-5]\d$|^24:00$/, 'expected a time such as 09:00');
+const clockTime = z
+  .string()
+  .regex(/^(?:[01]\d|2[0-3]):[0-5]\d$|^24:00$/, 'expected a time such as 09:00');
 
 function isTimeZone(name: string): boolean {
   try {
@@ -31,7 +33,10 @@ const businessHoursSchema = z
     start: clockTime,
     end: clockTime,
     timezone: z.string().max(64).refine(isTimeZone, { error: 'unknown IANA time zone' }),
-    workDays: z.array(z.int().min(0).max(6)).max(7).meta({ description: '0 is Sunday, 6 is Saturday.' }),
+    workDays: z
+      .array(z.int().min(0).max(6))
+      .max(7)
+      .meta({ description: '0 is Sunday, 6 is Saturday.' }),
   })
   .refine((hours) => !hours.enabled || hours.start !== hours.end, {
     path: ['end'],
@@ -58,7 +63,9 @@ export const slaConfigSchema = z
 
 const pastInstantSchema = z.iso
   .datetime({ offset: true })
-  .refine((value) => Date.parse(value) <= Date.now() + 1_000, { error: 'must not be in the future' });
+  .refine((value) => Date.parse(value) <= Date.now() + 1_000, {
+    error: 'must not be in the future',
+  });
 
 /** `POST /cases` [C]: what is not listed is ignored. */
 export const createCaseSchema = z
@@ -83,37 +90,41 @@ export const createCaseSchema = z
     assigneeId: recordFields.assigneeId.optional(),
     clientId: recordFields.clientId.optional(),
     clientName: recordFields.clientName.optional(),
-    createdAt: pastInstantSchema.optional().meta({ description: 'When the case was opened, if before now.' }),
+    createdAt: pastInstantSchema
+      .optional()
+      .meta({ description: 'When the case was opened, if before now.' }),
     slaConfig: slaConfigSchema.nullable().optional(),
   })
   .meta({
     id: 'CreateCase',
-    examples: [
-      {
-        title: 'Phishing against finance',
-        description: 'Three mailboxes received the same lure',
-        statusValue: 'new',
-        severity: 3,
-        tlp: 3,
-        pap: 2,
-        tags: ['phishing'],
-        observables: [{ dataType: 'domain', data: 'login-example.test' }],
-      },
-    ],
+    example: {
+      title: 'Phishing against finance',
+      description: 'Three mailboxes received the same lure',
+      statusValue: 'new',
+      severity: 3,
+      tlp: 3,
+      pap: 2,
+      tags: ['phishing'],
+      observables: [{ dataType: 'domain', data: 'login-example.test' }],
+    },
   });
 
 export type CreateCase = z.output<typeof createCaseSchema>;
 
 /** `PATCH` and `PUT /cases/{id}` [C], flat or wrapped in `fields`. */
-export const updateCaseSchema = updateBody({
-  ...recordFields,
-  description: descriptionSchema.nullable(),
-  flag: z.boolean(),
-  extraData: jsonObjectSchema.nullable(),
-  aiInsights: jsonObjectSchema.nullable(),
-  resolutionSummary: text(65_536).nullable(),
-  slaConfig: slaConfigSchema.nullable(),
-});
+export const updateCaseSchema = updateBody(
+  'UpdateCase',
+  {
+    ...recordFields,
+    description: descriptionSchema.nullable(),
+    flag: z.boolean(),
+    extraData: jsonObjectSchema.nullable(),
+    aiInsights: jsonObjectSchema.nullable(),
+    resolutionSummary: text(65_536).nullable(),
+    slaConfig: slaConfigSchema.nullable(),
+  },
+  { statusValue: 'in-progress', flag: true },
+);
 
 export type UpdateCase = z.output<typeof updateCaseSchema>;
 

@@ -22,7 +22,14 @@ import { StatusesService } from '../statuses/statuses.service.js';
 import { withLabels } from './case.mapper.js';
 import type { CaseDetailRow, ListedCaseRow } from './case.mapper.js';
 import { caseNotFound } from './cases.errors.js';
-import { countCases, findCase, insertCases, listCases, lockCase, releaseAlerts } from './cases.queries.js';
+import {
+  countCases,
+  findCase,
+  insertCases,
+  listCases,
+  lockCase,
+  releaseAlerts,
+} from './cases.queries.js';
 import type { NewCases } from './cases.queries.js';
 import type { Case, CaseDetail, CreateCase, ListedCase, UpdateCase } from './cases.schema.js';
 
@@ -78,10 +85,19 @@ export class CasesService {
         },
       ],
       observables: distinctRows(
-        input.observables.map((observable) => toObservableRow(observable, types, parent, principal.userId)),
+        input.observables.map((observable) =>
+          toObservableRow(observable, types, parent, principal.userId),
+        ),
       ),
       activities: [toActivityRow(principal, { caseId: id, action: 'created', body: input.title })],
-      audit: [toAuditRow(principal, { action: 'case.created', targetKind: 'case', targetId: id, organizationId })],
+      audit: [
+        toAuditRow(principal, {
+          action: 'case.created',
+          targetKind: 'case',
+          targetId: id,
+          organizationId,
+        }),
+      ],
     };
     const [row] = await insertCases(this.database.sqlFor(principal), rows);
     if (!row) throw new Error('The insert returned no row.');
@@ -107,7 +123,12 @@ export class CasesService {
     return page.map((row) => withLabels(row, nowMs));
   }
 
-  async update(principal: Principal, id: string, update: UpdateCase, precondition: Precondition): Promise<CaseDetail> {
+  async update(
+    principal: Principal,
+    id: string,
+    update: UpdateCase,
+    precondition: Precondition,
+  ): Promise<CaseDetail> {
     const row = await this.database.transaction(principal, (tx) =>
       this.updater.update(tx, principal, this.access(principal, id), update, precondition),
     );

@@ -35,12 +35,17 @@ export class AnswerInterceptor implements NestInterceptor {
     );
   }
 
-  private record(answer: { readonly version?: unknown }, request: Request, response: Response): unknown {
+  private record(
+    answer: { readonly version?: unknown },
+    request: Request,
+    response: Response,
+  ): unknown {
     if (typeof answer.version !== 'number') return answer;
     const etag = etagOf(answer.version);
     response.setHeader('ETag', etag);
     const known = request.headers['if-none-match'];
-    if (request.method !== 'GET' || known === undefined || !headerNames(known, etag, true)) return answer;
+    if (request.method !== 'GET' || known === undefined || !headerNames(known, etag, true))
+      return answer;
     response.status(304);
     return undefined;
   }

@@ -8,7 +8,11 @@ interface AnswerOptions {
 }
 
 /** What the route does in a line, its status and the schema of its answer; errors are added to the document by rule. */
-export function Answers(summary: string, schema: z.ZodType | null, options: AnswerOptions = {}): MethodDecorator {
+export function Answers(
+  summary: string,
+  schema: z.ZodType | null,
+  options: AnswerOptions = {},
+): MethodDecorator {
   const { status = schema ? 200 : 204, description } = options;
   return applyDecorators(
     HttpCode(status),

@@ -5,7 +5,7 @@ import { Injectable, SetMetadata } from '@nestjs/common';
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import express from 'express';
-import type { Request, RequestHandler, Response } from 'express';
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { Observable } from 'rxjs';
 import { AppConfig } from '../config/config.js';
 import { AppError } from './errors.js';
@@ -40,11 +40,14 @@ export class ContentInterceptor implements NestInterceptor {
     const http = context.switchToHttp();
     const request = http.getRequest<Request>();
     assertAcceptsJson(request);
-    if (!hasBody(request) || request.method === 'GET' || request.method === 'DELETE') return next.handle();
+    if (!hasBody(request) || request.method === 'GET' || request.method === 'DELETE')
+      return next.handle();
     const isBulk = this.reflector.get<boolean | undefined>(BULK_BODY, context.getHandler());
-    return this.read(request, http.getResponse<Response>(), isBulk ? this.parseBulk : this.parse).then(() =>
-      next.handle(),
-    );
+    return this.read(
+      request,
+      http.getResponse<Response>(),
+      isBulk ? this.parseBulk : this.parse,
+    ).then(() => next.handle());
   }
 
   private read(request: Request, response: Response, parse: RequestHandler): Promise<void> {
@@ -53,10 +56,11 @@ export class ContentInterceptor implements NestInterceptor {
       throw new AppError('UNSUPPORTED_MEDIA_TYPE', 'Send the body as application/json in UTF-8.');
     }
     return new Promise((resolve, reject) => {
-      void parse(request, response, (error?: unknown) => {
+      const done = (error?: Error) => {
         if (error === undefined) resolve();
-        else reject(error as Error);
-      });
+        else reject(error);
+      };
+      void parse(request, response, done as NextFunction);
     });
   }
 }

@@ -11,11 +11,13 @@ export const ERROR_CODES = {
   },
   REFERENCE_NOT_FOUND: {
     status: 400,
-    meaning: 'The body refers to something that does not exist for the caller. `errors` names the path.',
+    meaning:
+      'The body refers to something that does not exist for the caller. `errors` names the path.',
   },
   INVALID_CURSOR: {
     status: 400,
-    meaning: 'The cursor was changed, or belongs to another list, filter or sort. Start from the first page.',
+    meaning:
+      'The cursor was changed, or belongs to another list, filter or sort. Start from the first page.',
   },
   AMBIGUOUS_CREDENTIALS: {
     status: 400,
@@ -23,22 +25,33 @@ export const ERROR_CODES = {
   },
   AUTHENTICATION_REQUIRED: { status: 401, meaning: 'The request carries no credential.' },
   API_KEY_INVALID: { status: 401, meaning: 'The credential is unknown or malformed.' },
-  API_KEY_EXPIRED: { status: 401, meaning: 'The key was valid once and has expired or been rotated away.' },
+  API_KEY_EXPIRED: {
+    status: 401,
+    meaning: 'The key was valid once and has expired or been rotated away.',
+  },
   API_KEY_REVOKED: { status: 401, meaning: 'The key was revoked for good. Create a new one.' },
   API_KEY_SUSPENDED: { status: 401, meaning: 'The key, or its owner, is suspended for now.' },
   LEGACY_AUTH_DISABLED: {
     status: 401,
     meaning: 'This instance no longer accepts access and secret keys. Use an API key.',
   },
-  INSUFFICIENT_SCOPE: { status: 403, meaning: 'The credential lacks a scope that the route needs.' },
-  INSUFFICIENT_ROLE: { status: 403, meaning: 'The role of the person behind the credential is too low.' },
+  INSUFFICIENT_SCOPE: {
+    status: 403,
+    meaning: 'The credential lacks a scope that the route needs.',
+  },
   KEY_ADDRESS_NOT_ALLOWED: { status: 403, meaning: 'The key may not be used from this address.' },
   KEY_EXCEEDS_CREATOR: {
     status: 403,
     meaning: 'A key may not hold more than its creator and its owner: scopes, tier, clearance.',
   },
-  CLEARANCE_TLP: { status: 403, meaning: 'The record is marked with a TLP above the clearance of the caller.' },
-  CLEARANCE_PAP: { status: 403, meaning: 'The record is marked with a PAP above the clearance of the caller.' },
+  CLEARANCE_TLP: {
+    status: 403,
+    meaning: 'The record is marked with a TLP above the clearance of the caller.',
+  },
+  CLEARANCE_PAP: {
+    status: 403,
+    meaning: 'The record is marked with a PAP above the clearance of the caller.',
+  },
   OWNER_ONLY: {
     status: 403,
     meaning: 'Only the owning organization may delete, merge or change who sees the record.',
@@ -53,7 +66,8 @@ export const ERROR_CODES = {
   NOT_ACCEPTABLE: { status: 406, meaning: 'The route answers `application/json` only.' },
   API_KEY_STATE: {
     status: 409,
-    meaning: 'The state of the key forbids the change: a revoked key stays revoked, a rotated one was replaced.',
+    meaning:
+      'The state of the key forbids the change: a revoked key stays revoked, a rotated one was replaced.',
   },
   IDEMPOTENCY_IN_PROGRESS: {
     status: 409,
@@ -62,23 +76,35 @@ export const ERROR_CODES = {
   CONFLICT: { status: 409, meaning: 'Another record stands in the way; `conflictingId` names it.' },
   STALE_VERSION: {
     status: 412,
-    meaning: 'The record has changed since `If-Match` was read. Read it again and repeat the change.',
+    meaning:
+      'The record has changed since `If-Match` was read. Read it again and repeat the change.',
   },
   BODY_TOO_LARGE: { status: 413, meaning: 'The body is larger than the route takes.' },
-  UNSUPPORTED_MEDIA_TYPE: { status: 415, meaning: 'The route takes `Content-Type: application/json` in UTF-8.' },
+  UNSUPPORTED_MEDIA_TYPE: {
+    status: 415,
+    meaning: 'The route takes `Content-Type: application/json` in UTF-8.',
+  },
   IDEMPOTENCY_KEY_REUSED: {
     status: 422,
     meaning: 'The idempotency key was used with another body. Use a new key for new work.',
   },
-  RATE_LIMITED: { status: 429, meaning: 'The limit of the tier is used up. Wait for `Retry-After` seconds.' },
+  RATE_LIMITED: {
+    status: 429,
+    meaning: 'The limit of the tier is used up. Wait for `Retry-After` seconds.',
+  },
   TOO_MANY_AUTH_FAILURES: {
     status: 429,
-    meaning: 'Too many failed authentications came from this address. Wait for `Retry-After` seconds.',
+    meaning:
+      'Too many failed authentications came from this address. Wait for `Retry-After` seconds.',
   },
-  INTERNAL: { status: 500, meaning: 'The server failed; the log has the cause under the request id.' },
+  INTERNAL: {
+    status: 500,
+    meaning: 'The server failed; the log has the cause under the request id.',
+  },
   UNAVAILABLE: {
     status: 503,
-    meaning: 'The database is not reachable or the server is stopping. Try again after `Retry-After` seconds.',
+    meaning:
+      'The database is not reachable or the server is stopping. Try again after `Retry-After` seconds.',
   },
 } as const satisfies Record<string, { status: number; meaning: string }>;
 

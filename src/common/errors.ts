@@ -39,9 +39,13 @@ export function validationFailed(errors: readonly FieldError[]): AppError {
   const [first] = errors;
   const where = first?.path ? `${first.path}: ` : '';
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
-  return new AppError('VALIDATION_FAILED', `${where}${first?.message ?? 'Invalid request.'}${more}`, {
-    errors,
-  });
+  return new AppError(
+    'VALIDATION_FAILED',
+    `${where}${first?.message ?? 'Invalid request.'}${more}`,
+    {
+      errors,
+    },
+  );
 }
 
 /** 400 for one broken rule that no schema can say. */
@@ -52,7 +56,11 @@ export function invalidValue(path: string, message: string, code = 'custom'): Ap
 /** 400 for ids in a body that mean nothing to the caller: missing, deleted and foreign look alike. */
 export function referencesNotFound(paths: readonly string[]): AppError {
   return new AppError('REFERENCE_NOT_FOUND', `${paths.join(', ')}: no such record.`, {
-    errors: paths.map((path) => ({ path, code: 'reference_not_found', message: 'No such record.' })),
+    errors: paths.map((path) => ({
+      path,
+      code: 'reference_not_found',
+      message: 'No such record.',
+    })),
   });
 }
 

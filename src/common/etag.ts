@@ -22,11 +22,14 @@ export class Precondition {
 
   /** @throws AppError `STALE_VERSION` */
   assertMatches(version: number): void {
-    if (this.ifMatch !== undefined && !headerNames(this.ifMatch, etagOf(version), false)) throw staleVersion();
+    if (this.ifMatch !== undefined && !headerNames(this.ifMatch, etagOf(version), false))
+      throw staleVersion();
   }
 }
 
 /** The `If-Match` of the request, for the service to test where it holds the row. */
-export const IfMatch = createParamDecorator((_: unknown, context: ExecutionContext): Precondition => {
-  return new Precondition(context.switchToHttp().getRequest<Request>().headers['if-match']);
-});
+export const IfMatch = createParamDecorator(
+  (_: unknown, context: ExecutionContext): Precondition => {
+    return new Precondition(context.switchToHttp().getRequest<Request>().headers['if-match']);
+  },
+);

@@ -15,7 +15,10 @@ export class FastExpressAdapter extends ExpressAdapter {
   override initHttpServer(): void {
     const app = this.getInstance<Express>();
     function Req(this: http.IncomingMessage, socket: unknown): void {
-      (http.IncomingMessage as unknown as { call(self: unknown, socket: unknown): void }).call(this, socket);
+      (http.IncomingMessage as unknown as { call(self: unknown, socket: unknown): void }).call(
+        this,
+        socket,
+      );
     }
     function Res(this: http.ServerResponse, request: unknown, serverOptions: unknown): void {
       (http.ServerResponse as unknown as { call(self: unknown, ...rest: unknown[]): void }).call(

@@ -27,7 +27,7 @@ export function label(max: number) {
 export const idSchema = z.guid({ error: 'expected a UUID' }).toLowerCase();
 
 /** An instant, ISO 8601 in UTC with milliseconds, as every answer carries it. */
-export const instantSchema = z.iso.datetime().meta({ examples: ['2026-01-31T12:00:00.000Z'] });
+export const instantSchema = z.iso.datetime().meta({ example: '2026-01-31T12:00:00.000Z' });
 
 /** A whole number that clients in the field also send as a numeric string (spec/api.md §1). */
 function lenientInteger(min: number, max: number) {
@@ -40,19 +40,20 @@ function lenientInteger(min: number, max: number) {
 /** 1 low, 2 medium, 3 high, 4 critical. */
 export const severitySchema = lenientInteger(1, 4).meta({
   description: '1 low, 2 medium, 3 high, 4 critical.',
-  examples: [2],
+  example: 2,
 });
 
 /** FIRST TLP 2.0: 0 CLEAR, 1 GREEN, 2 AMBER, 3 AMBER+STRICT, 4 RED. */
 export const tlpSchema = lenientInteger(0, 4).meta({
   description: 'Traffic Light Protocol 2.0: 0 CLEAR, 1 GREEN, 2 AMBER, 3 AMBER+STRICT, 4 RED.',
-  examples: [2],
+  example: 2,
 });
 
 /** Permissible Actions Protocol: 0 CLEAR, 1 GREEN, 2 AMBER, 3 RED; 4 is taken and enforced as RED. */
 export const papSchema = lenientInteger(0, 4).meta({
-  description: 'Permissible Actions Protocol: 0 CLEAR, 1 GREEN, 2 AMBER, 3 RED (4 is enforced as RED).',
-  examples: [2],
+  description:
+    'Permissible Actions Protocol: 0 CLEAR, 1 GREEN, 2 AMBER, 3 RED (4 is enforced as RED).',
+  example: 2,
 });
 
 /** Why a JSON value cannot be stored, or null when it can. Walks without recursion. */
@@ -77,12 +78,10 @@ function jsonFault(root: unknown): string | null {
 }
 
 /** A JSON object kept as it comes: at most 20 levels and 10 000 values. */
-export const jsonObjectSchema = z
-  .record(z.string(), z.unknown())
-  .superRefine((value, context) => {
-    const fault = jsonFault(value);
-    if (fault !== null) context.addIssue(fault);
-  });
+export const jsonObjectSchema = z.record(z.string(), z.unknown()).superRefine((value, context) => {
+  const fault = jsonFault(value);
+  if (fault !== null) context.addIssue(fault);
+});
 
 /** A reference by id, plain or as `{ "id": … }`; both are documented forms. */
 export function reference<T extends z.ZodType>(id: T) {

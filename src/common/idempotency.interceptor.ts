@@ -40,7 +40,10 @@ export class IdempotencyInterceptor implements NestInterceptor {
     private readonly config: AppConfig,
   ) {}
 
-  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> | Promise<Observable<unknown>> {
+  intercept(
+    context: ExecutionContext,
+    next: CallHandler,
+  ): Observable<unknown> | Promise<Observable<unknown>> {
     const http = context.switchToHttp();
     const request = http.getRequest<Request>();
     const { principal } = request;
@@ -65,7 +68,10 @@ export class IdempotencyInterceptor implements NestInterceptor {
     const answer = await this.database.transaction(principal, async (tx) => {
       await this.claim(tx, id);
       const stored = await tx.idempotencyRecord.findUnique({
-        where: { credentialId_method_path_key: id, createdAt: { gt: new Date(Date.now() - LIFETIME_MS) } },
+        where: {
+          credentialId_method_path_key: id,
+          createdAt: { gt: new Date(Date.now() - LIFETIME_MS) },
+        },
       });
       if (stored) return this.replay(stored, bodyDigest, request, response);
       request.principal = { ...principal, transaction: tx };
@@ -73,7 +79,9 @@ export class IdempotencyInterceptor implements NestInterceptor {
       const kept = {
         bodyDigest,
         status: response.statusCode,
-        headers: Object.fromEntries(KEPT_HEADERS.map((name) => [name, response.getHeader(name) ?? null])),
+        headers: Object.fromEntries(
+          KEPT_HEADERS.map((name) => [name, response.getHeader(name) ?? null]),
+        ),
         body: this.seal(request, Buffer.from(JSON.stringify(fresh ?? null))),
         createdAt: new Date(),
       };
@@ -88,17 +96,29 @@ export class IdempotencyInterceptor implements NestInterceptor {
   }
 
   /** Held until the transaction ends, so that a second request knows that the first still runs. */
-  private async claim(tx: Tx, id: { credentialId: string; method: string; path: string; key: string }): Promise<void> {
+  private async claim(
+    tx: Tx,
+    id: { credentialId: string; method: string; path: string; key: string },
+  ): Promise<void> {
     const name = JSON.stringify([id.credentialId, id.method, id.path, id.key]);
     const [row] = await tx.$queryRaw<{ claimed: boolean }[]>`
       SELECT pg_try_advisory_xact_lock(hashtextextended(${name}, 0)) AS claimed`;
     if (row?.claimed) return;
-    throw new AppError('IDEMPOTENCY_IN_PROGRESS', 'The first request with this idempotency key still runs.', {
-      headers: { 'Retry-After': '1' },
-    });
+    throw new AppError(
+      'IDEMPOTENCY_IN_PROGRESS',
+      'The first request with this idempotency key still runs.',
+      {
+        headers: { 'Retry-After': '1' },
+      },
+    );
   }
 
-  private replay(stored: StoredAnswer, bodyDigest: Buffer, request: Request, response: Response): unknown {
+  private replay(
+    stored: StoredAnswer,
+    bodyDigest: Buffer,
+    request: Request,
+    response: Response,
+  ): unknown {
     if (!bodyDigest.equals(stored.bodyDigest)) {
       throw new AppError(
         'IDEMPOTENCY_KEY_REUSED',
@@ -121,7 +141,11 @@ export class IdempotencyInterceptor implements NestInterceptor {
   }
 
   private unseal(request: Request, sealed: Buffer): Buffer {
-    const decipher = createDecipheriv('aes-256-gcm', this.sealingKey(request), sealed.subarray(0, 12));
+    const decipher = createDecipheriv(
+      'aes-256-gcm',
+      this.sealingKey(request),
+      sealed.subarray(0, 12),
+    );
     decipher.setAuthTag(sealed.subarray(12, 28));
     return Buffer.concat([decipher.update(sealed.subarray(28)), decipher.final()]);
   }
@@ -136,6 +160,10 @@ export class IdempotencyInterceptor implements NestInterceptor {
 /** Query and body: what makes two requests with one key the same request. */
 function digestOf(request: Request): Buffer<ArrayBuffer> {
   const query = request.originalUrl.split('?')[1] ?? '';
-  const digest = createHash('sha256').update(query).update('\n').update(request.contentDigest ?? '').digest();
+  const digest = createHash('sha256')
+    .update(query)
+    .update('\n')
+    .update(request.contentDigest ?? '')
+    .digest();
   return Buffer.from(digest);
 }

@@ -31,9 +31,22 @@ const REDACTED = [
 const SECRET_TEXT = /cbr_live_[0-9A-Za-z]+|(?<=:\/\/[^:/\s]+:)[^@\s]+(?=@)/g;
 
 /** Contexts in which Nest narrates its own start; of interest only when debugging it. */
-const FRAMEWORK = new Set(['NestFactory', 'InstanceLoader', 'RoutesResolver', 'RouterExplorer', 'NestApplication']);
+const FRAMEWORK = new Set([
+  'NestFactory',
+  'InstanceLoader',
+  'RoutesResolver',
+  'RouterExplorer',
+  'NestApplication',
+]);
 
-const LEVELS = { log: 'info', error: 'error', warn: 'warn', debug: 'debug', verbose: 'trace', fatal: 'fatal' } as const;
+const LEVELS = {
+  log: 'info',
+  error: 'error',
+  warn: 'warn',
+  debug: 'debug',
+  verbose: 'trace',
+  fatal: 'fatal',
+} as const;
 
 /** The process's log: JSON lines, or a readable form on a terminal. */
 export function createPino(config: Pick<AppConfig, 'logLevel' | 'logFormat'>): Pino {
@@ -48,7 +61,13 @@ export function createPino(config: Pick<AppConfig, 'logLevel' | 'logFormat'>): P
   if (config.logFormat === 'json') return pino(options);
   return pino(
     options,
-    pretty({ messageKey: 'message', levelKey: 'level', timestampKey: 'time', ignore: 'requestId', sync: true }),
+    pretty({
+      messageKey: 'message',
+      levelKey: 'level',
+      timestampKey: 'time',
+      ignore: 'requestId',
+      sync: true,
+    }),
   );
 }
 

@@ -41,7 +41,7 @@ export class Page<T> {
 export const COUNT_MAX = 10_000;
 
 /** `limit`, `cursor`, `sort` and `count` of every list; filters come beside them, anything else is 400. */
-export function listQuery<S extends string, F extends z.ZodRawShape>(sortable: readonly S[], filters: F) {
+export function listQuery<F extends z.ZodRawShape>(sortable: readonly string[], filters: F) {
   const sorts = sortable.flatMap((field) => [field, `-${field}`] as const);
   return z.strictObject({
     limit: z
@@ -105,7 +105,11 @@ export class Cursors {
       throw new AppError(
         'INVALID_CURSOR',
         'The cursor does not belong to this list, filter and sort. Start again without it.',
-        { errors: [{ path: 'cursor', code: 'invalid_cursor', message: 'Not a cursor of this list.' }] },
+        {
+          errors: [
+            { path: 'cursor', code: 'invalid_cursor', message: 'Not a cursor of this list.' },
+          ],
+        },
       );
     }
     return JSON.parse(payload.toString()) as Position;

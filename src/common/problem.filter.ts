@@ -3,8 +3,7 @@ import { Catch, HttpException, Logger } from '@nestjs/common';
 import type { ArgumentsHost, ExceptionFilter } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { AuditService } from '../audit/audit.service.js';
-import { isConnectionLost } from '../database/database-errors.js';
-import { ERROR_CODES } from './error-codes.js';
+import { isConnectionLost, isForeignKeyViolation } from '../database/database-errors.js';
 import { AppError, unavailable } from './errors.js';
 import { pathOf } from './request.js';
 import { allowedMethods } from './route-table.js';
@@ -29,14 +28,19 @@ export class ProblemFilter implements ExceptionFilter {
       });
     }
     if (error.status === 403 && request.principal) {
-      await this.audit.refused(request.principal, error.code, `${request.method} ${pathOf(request)}`);
+      await this.audit.refused(
+        request.principal,
+        error.code,
+        `${request.method} ${pathOf(request)}`,
+      );
     }
     if (response.headersSent) {
       response.destroy();
       return;
     }
     response.status(error.status);
-    for (const [name, value] of Object.entries(error.extras.headers ?? {})) response.setHeader(name, value);
+    for (const [name, value] of Object.entries(error.extras.headers ?? {}))
+      response.setHeader(name, value);
     response.setHeader('Content-Type', 'application/problem+json; charset=utf-8');
     response.setHeader('Cache-Control', 'no-store');
     response.end(JSON.stringify(toProblem(error, request)));
@@ -72,9 +76,16 @@ interface ParserError {
 function toAppError(thrown: unknown, request: Request): AppError {
   if (thrown instanceof AppError) return thrown;
   if (isConnectionLost(thrown)) return unavailable();
+  if (isForeignKeyViolation(thrown)) {
+    return new AppError(
+      'CONFLICT',
+      'A record that this one refers to was removed at this moment. Try again.',
+    );
+  }
   if (thrown instanceof HttpException && thrown.getStatus() === 404) return noSuchRoute(request);
   const { status, type } = thrown as ParserError;
-  if (type === 'entity.parse.failed') return new AppError('MALFORMED_JSON', 'The body is not valid JSON.');
+  if (type === 'entity.parse.failed')
+    return new AppError('MALFORMED_JSON', 'The body is not valid JSON.');
   if (type === 'entity.too.large' || status === 413) {
     return new AppError('BODY_TOO_LARGE', 'The body is larger than this route takes.');
   }
@@ -91,12 +102,7 @@ function noSuchRoute(request: Request): AppError {
   const methods = allowedMethods(request);
   if (methods.length === 0) return new AppError('ROUTE_NOT_FOUND', 'No such route. See /docs.');
   const allow = methods.join(', ');
-  return new AppError('METHOD_NOT_ALLOWED', `This route knows ${allow}.`, { headers: { Allow: allow } });
-}
-
-/** Codes by status, for documents and tests. */
-export function codesOfStatus(status: number): string[] {
-  return Object.entries(ERROR_CODES)
-    .filter(([, entry]) => entry.status === status)
-    .map(([code]) => code);
+  return new AppError('METHOD_NOT_ALLOWED', `This route knows ${allow}.`, {
+    headers: { Allow: allow },
+  });
 }

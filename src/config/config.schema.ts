@@ -41,7 +41,10 @@ const postgresUrl = z.string().regex(/^postgres(ql)?:\/\/\S+$/, {
   error: 'expected postgresql://user:password@host:port/database',
 });
 
-const httpUrl = z.url({ protocol: /^https?$/, error: 'expected a URL such as https://soc.example.org' });
+const httpUrl = z.url({
+  protocol: /^https?$/,
+  error: 'expected a URL such as https://soc.example.org',
+});
 
 /** 32 bytes in base64, the size of an HMAC-SHA-256 key. */
 const secret = z.string().refine((text) => Buffer.from(text, 'base64').length >= 32, {
@@ -73,7 +76,9 @@ export const environmentSchema = z.object({
   ADMIN_PASSWORD: z.string().min(12).max(256).optional(),
   ADMIN_API_KEY: z
     .string()
-    .refine(isApiKey, { error: 'expected a well-formed cbr_live_ key (its checksum does not match)' })
+    .refine(isApiKey, {
+      error: 'expected a well-formed cbr_live_ key (its checksum does not match)',
+    })
     .optional(),
   API_KEY_PEPPER: secret.optional(),
   API_KEY_PEPPER_PREVIOUS: secret.optional(),

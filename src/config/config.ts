@@ -54,7 +54,11 @@ export class AppConfig {
     this.directDatabaseUrl = env.DIRECT_DATABASE_URL;
     this.databasePoolMax = env.DATABASE_POOL_MAX;
     this.embeddedPgPort = env.EMBEDDED_PG_PORT;
-    this.admin = { email: env.ADMIN_EMAIL, password: env.ADMIN_PASSWORD, apiKey: env.ADMIN_API_KEY };
+    this.admin = {
+      email: env.ADMIN_EMAIL,
+      password: env.ADMIN_PASSWORD,
+      apiKey: env.ADMIN_API_KEY,
+    };
     this.legacyAuth = { enabled: env.LEGACY_AUTH === 'on', sunset: env.LEGACY_AUTH_SUNSET };
     this.authFailuresPerMinute = env.AUTH_FAILURES_PER_MINUTE;
     this.trustProxy = env.TRUST_PROXY;

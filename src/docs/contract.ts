@@ -1,9 +1,15 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
+import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
 import { ERROR_CODES } from '../common/error-codes.js';
 
 type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
 type Responses = Operation['responses'];
+type Schema = NonNullable<NonNullable<OpenAPIObject['components']>['schemas']>[string];
+
+type Problem = NonNullable<Responses[string]>;
+
+const EXAMPLE_ID = '01900000-0000-7000-8000-000000000000';
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 
@@ -30,8 +36,14 @@ const problemSchema = z
 
 const LIST_HEADERS = {
   Link: { description: '`<…>; rel="next"` while there is more.', schema: { type: 'string' } },
-  'X-Total-Count': { description: 'With `count=true`: exact up to 10 000.', schema: { type: 'integer' } },
-  'X-Total-Count-Capped': { description: '`true` when there are more than 10 000.', schema: { type: 'string' } },
+  'X-Total-Count': {
+    description: 'With `count=true`: exact up to 10 000.',
+    schema: { type: 'integer' },
+  },
+  'X-Total-Count-Capped': {
+    description: '`true` when there are more than 10 000.',
+    schema: { type: 'string' },
+  },
 } as const;
 
 const IF_MATCH = {
@@ -50,46 +62,156 @@ const IDEMPOTENCY_KEY = {
   schema: { type: 'string', maxLength: 255 },
 } as const;
 
-/** Adds to every operation what holds by rule: errors, headers, and leaves out the `/api/v1` twins. */
+/** What query text stands for, which validation reads as text. */
+const QUERY_TYPES: Record<string, object> = {
+  limit: { type: 'integer', minimum: 1, maximum: 1000, default: 100 },
+  count: { type: 'boolean', default: false },
+};
+
+/** Adds to every operation what holds by rule: example, errors, headers; leaves out the `/api/v1` twins. */
 export function describeContract(document: OpenAPIObject): OpenAPIObject {
   const paths: OpenAPIObject['paths'] = {};
+  const schemas = document.components?.schemas ?? {};
   for (const [path, item] of Object.entries(document.paths)) {
     if (path.startsWith('/api/v1/')) continue;
     paths[path] = item;
     for (const method of METHODS) {
       const operation = item[method];
-      if (operation) describeOperation(operation, method, path);
+      if (operation) describeOperation(operation, method, path, schemas);
     }
   }
-  const { $schema: _, ...problem } = z.toJSONSchema(problemSchema, { target: 'draft-2020-12' });
-  const schemas = { ...document.components?.schemas, Problem: problem as object };
-  return { ...document, paths, components: { ...document.components, schemas } };
+  const problem = z.toJSONSchema(problemSchema, { target: 'draft-2020-12' });
+  delete problem.$schema;
+  return withNumericBounds({
+    ...document,
+    paths,
+    components: {
+      ...document.components,
+      schemas: { ...schemas, Problem: problem as Schema },
+      responses: problemResponses(),
+    },
+  }) as OpenAPIObject;
 }
 
-function describeOperation(operation: Operation, method: (typeof METHODS)[number], path: string): void {
-  const responses = operation.responses as Record<string, Responses[string]>;
-  const isGuarded = operation.security !== undefined;
-  const hasBody = operation.requestBody !== undefined;
-  const isWrite = method !== 'get';
-  const statuses = new Set<number>([503]);
-  if (isGuarded) [401, 403, 429].forEach((status) => statuses.add(status));
-  if (isGuarded && (hasBody || path.includes('{') || (operation.parameters ?? []).length > 0)) statuses.add(400);
-  if (path.includes('{')) statuses.add(404);
-  if (hasBody) [413, 415].forEach((status) => statuses.add(status));
-  if (isGuarded && isWrite && path.includes('{')) statuses.add(412);
-  if (isGuarded && method === 'post') [400, 409, 422].forEach((status) => statuses.add(status));
-  for (const status of [...statuses].sort()) responses[String(status)] ??= problemOf(status);
-
-  const answer = responses['200'] as { content?: Record<string, { schema?: { type?: string } }>; headers?: object };
-  if (method === 'get' && answer?.content?.['application/json']?.schema?.type === 'array') {
-    answer.headers = { ...answer.headers, ...LIST_HEADERS };
-  }
+function describeOperation(
+  operation: Operation,
+  method: (typeof METHODS)[number],
+  path: string,
+  schemas: Record<string, Schema>,
+): void {
+  operation.operationId = operation.operationId?.replace(/\[\d+\]$/, '') ?? '';
   operation.parameters ??= [];
-  if (isGuarded && isWrite && path.includes('{')) operation.parameters.push({ ...IF_MATCH });
+  operation.security ??= [];
+  for (const status of errorStatuses(operation, method, path)) {
+    operation.responses[String(status)] ??= {
+      $ref: `#/components/responses/${responseName(status)}`,
+    };
+  }
+  for (const parameter of operation.parameters) describeParameter(parameter);
+  if (
+    operation.parameters.some((parameter) => 'name' in parameter && parameter.name === 'cursor')
+  ) {
+    operation.responses['200'] = {
+      ...operation.responses['200'],
+      headers: LIST_HEADERS,
+    } as Responses[string];
+  }
+  const example = curlExample(operation, method, path, schemas);
+  operation.description = [operation.description, example].filter(Boolean).join('\n\n');
+  const isGuarded = (operation.security ?? []).length > 0;
+  if (isGuarded && method !== 'get' && path.includes('{'))
+    operation.parameters.push({ ...IF_MATCH });
   if (isGuarded && method === 'post') operation.parameters.push({ ...IDEMPOTENCY_KEY });
 }
 
-function problemOf(status: number): Responses[string] {
+function describeParameter(parameter: NonNullable<Operation['parameters']>[number]): void {
+  if (!('name' in parameter) || !parameter.schema || '$ref' in parameter.schema) return;
+  const schema = parameter.schema as Record<string, unknown>;
+  delete schema.description;
+  const type = parameter.in === 'query' ? QUERY_TYPES[parameter.name] : undefined;
+  if (type) parameter.schema = type;
+  if (parameter.in === 'path') parameter.example = EXAMPLE_ID;
+}
+
+/** The errors an operation may answer, which follow from its form. */
+function errorStatuses(
+  operation: Operation,
+  method: (typeof METHODS)[number],
+  path: string,
+): number[] {
+  const isGuarded = (operation.security ?? []).length > 0;
+  const hasBody = operation.requestBody !== undefined;
+  const takesInput = hasBody || path.includes('{') || (operation.parameters ?? []).length > 0;
+  return [
+    ...(isGuarded && (takesInput || method === 'post') ? [400] : []),
+    ...(isGuarded ? [401, 403] : []),
+    ...(path.includes('{') ? [404] : []),
+    ...(isGuarded ? [406] : []),
+    ...(isGuarded && method === 'post' ? [409] : []),
+    ...(isGuarded && method !== 'get' && path.includes('{') ? [412] : []),
+    ...(hasBody ? [413, 415] : []),
+    ...(isGuarded && method === 'post' ? [422] : []),
+    ...(isGuarded ? [429] : []),
+    503,
+  ];
+}
+
+/** A request that works, as a person types it. */
+function curlExample(
+  operation: Operation,
+  method: string,
+  path: string,
+  schemas: Record<string, Schema>,
+): string {
+  const body = operation.requestBody as
+    { content?: Record<string, { schema?: Schema }> } | undefined;
+  const schema = body?.content?.['application/json']?.schema;
+  const example = schema && exampleOf(schema, schemas);
+  const lines = [
+    `curl ${method === 'get' ? '' : `-X ${method.toUpperCase()} `}"$URL${path.replaceAll(/\{\w+\}/g, EXAMPLE_ID)}"`,
+    ...(operation.security?.length ? ['-H "Authorization: Bearer $KEY"'] : []),
+    ...(example === undefined
+      ? []
+      : ["-H 'Content-Type: application/json'", `-d '${JSON.stringify(example)}'`]),
+  ];
+  return `\`\`\`sh\n${lines.join(' \\\n  ')}\n\`\`\``;
+}
+
+/** The example of a schema, through its references. */
+function exampleOf(schema: Schema, schemas: Record<string, Schema>): unknown {
+  const { allOf, $ref, example } = schema as { allOf?: Schema[]; $ref?: string; example?: unknown };
+  const [inherited] = allOf ?? [];
+  const referenced = $ref === undefined ? inherited : schemas[$ref.split('/').at(-1) ?? ''];
+  return example ?? (referenced && exampleOf(referenced, schemas));
+}
+
+/** Writes `exclusiveMinimum` as OpenAPI 3.1 has it: a number, where the conversion leaves a boolean of 3.0. */
+function withNumericBounds(part: unknown): unknown {
+  if (Array.isArray(part)) return part.map(withNumericBounds);
+  if (typeof part !== 'object' || part === null) return part;
+  const { exclusiveMinimum, minimum, ...rest } = part as Record<string, unknown>;
+  const entries = Object.entries(rest).map(([key, value]) => [key, withNumericBounds(value)]);
+  const bound =
+    exclusiveMinimum === true ? { exclusiveMinimum: minimum } : { exclusiveMinimum, minimum };
+  return { ...Object.fromEntries(entries), ...JSON.parse(JSON.stringify(bound)) };
+}
+
+/** What belongs to no operation: a wrong method, and failures of the server. */
+const UNDOCUMENTED = new Set<number>([405, 500]);
+
+function problemResponses(): Record<string, Problem> {
+  const all = Object.values(ERROR_CODES).map((entry) => entry.status);
+  const statuses = new Set(all.filter((status) => !UNDOCUMENTED.has(status)));
+  return Object.fromEntries(
+    [...statuses].map((status) => [responseName(status), problemOf(status)]),
+  );
+}
+
+function responseName(status: number): string {
+  return (STATUS_CODES[status] ?? String(status)).replaceAll(/[^A-Za-z]/g, '');
+}
+
+function problemOf(status: number): Problem {
   const codes = Object.entries(ERROR_CODES).filter(([, entry]) => entry.status === status);
   return {
     description: codes.map(([code, entry]) => `\`${code}\`: ${entry.meaning}`).join('\n\n'),

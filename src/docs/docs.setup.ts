@@ -44,7 +44,12 @@ export function createDocument(app: NestExpressApplication): OpenAPIObject {
       SECURITY_SCHEMES.bearer,
     )
     .addApiKey(
-      { type: 'apiKey', in: 'header', name: 'X-Api-Key', description: 'The same API key in its own header.' },
+      {
+        type: 'apiKey',
+        in: 'header',
+        name: 'X-Api-Key',
+        description: 'The same API key in its own header.',
+      },
       SECURITY_SCHEMES.header,
     )
     .addApiKey(
@@ -52,7 +57,8 @@ export function createDocument(app: NestExpressApplication): OpenAPIObject {
         type: 'apiKey',
         in: 'header',
         name: 'X-Api-Key',
-        description: '**Deprecated.** The access key of an older pair, with its secret key. Use an API key.',
+        description:
+          '**Deprecated.** The access key of an older pair, with its secret key. Use an API key.',
       },
       SECURITY_SCHEMES.access,
     )
@@ -78,6 +84,11 @@ export function setupDocs(app: NestExpressApplication): void {
   let document: OpenAPIObject | null = null;
   SwaggerModule.setup('docs', app, () => (document ??= createDocument(app)), {
     customSiteTitle: 'CaseBender API',
-    swaggerOptions: { persistAuthorization: false, displayRequestDuration: true, tryItOutEnabled: true, validatorUrl: null },
+    swaggerOptions: {
+      persistAuthorization: false,
+      displayRequestDuration: true,
+      tryItOutEnabled: true,
+      validatorUrl: null,
+    },
   });
 }

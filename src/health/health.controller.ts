@@ -32,7 +32,10 @@ export class HealthController {
 
   @Get('health/ready')
   @Public()
-  @Answers('Whether requests can be served: the database answers and the server is not stopping', healthSchema)
+  @Answers(
+    'Whether requests can be served: the database answers and the server is not stopping',
+    healthSchema,
+  )
   async ready(): Promise<Health> {
     if (this.drain.isDraining) throw unavailable('The server is stopping.');
     await this.database.sql('SELECT 1', []);

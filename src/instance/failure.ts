@@ -13,14 +13,18 @@ export function explainFailure(
 ): { readonly text: string; readonly exitCode: number } {
   if (error instanceof ConfigError) {
     const list = error.problems.map((problem) => `  ${problem}`).join('\n');
-    return { text: `${error.message}\n${list}\n.env.example describes every variable.`, exitCode: EX_CONFIG };
+    return {
+      text: `${error.message}\n${list}\n.env.example describes every variable.`,
+      exitCode: EX_CONFIG,
+    };
   }
   if (error instanceof EmbeddedPostgresError || error instanceof MigrationError) {
     return { text: error.message, exitCode: 1 };
   }
   const { code, message = String(error) } = error as { code?: unknown; message?: string };
   if (code === 'EADDRINUSE' || code === 'EACCES') {
-    const reason = code === 'EACCES' ? 'may not be used by this user' : 'is in use by another program';
+    const reason =
+      code === 'EACCES' ? 'may not be used by this user' : 'is in use by another program';
     return {
       text: `Port ${env.PORT ?? '3000'} on ${env.HOST ?? '127.0.0.1'} ${reason}. Set PORT to another one.`,
       exitCode: 1,

@@ -10,7 +10,12 @@ import type { AppConfig } from '../config/config.js';
 const FIRST_START_LOCK = 72_707_370;
 
 /** Argon2id with 19 MiB, two passes, one lane (OWASP Password Storage). */
-const PASSWORD_HASH = { type: argon2.argon2id, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
+const PASSWORD_HASH = {
+  type: argon2.argon2id,
+  memoryCost: 19_456,
+  timeCost: 2,
+  parallelism: 1,
+} as const;
 
 /** What the first start shows once and never again. */
 export interface FirstStart {
@@ -53,10 +58,10 @@ async function createAdministrator(client: pg.Client, config: AppConfig): Promis
      VALUES ($1, $2, 'Administrator', '', 'super-admin', 'unlimited', $3)`,
     [userId, email, await argon2.hash(password, PASSWORD_HASH)],
   );
-  await client.query('INSERT INTO organization_members (organization_id, user_id) VALUES ($1, $2)', [
-    organizationId,
-    userId,
-  ]);
+  await client.query(
+    'INSERT INTO organization_members (organization_id, user_id) VALUES ($1, $2)',
+    [organizationId, userId],
+  );
   await client.query(
     `INSERT INTO credentials (id, name, description, owner_id, organization_id, created_by_id, tier, scopes, digest,
        pepper_id, prefix, last4)

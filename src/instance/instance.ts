@@ -23,7 +23,10 @@ export interface Instance {
 }
 
 /** Starts everything a server needs, in order; what fails is undone. */
-export async function startInstance(env: NodeJS.ProcessEnv, print: (text: string) => void): Promise<Instance> {
+export async function startInstance(
+  env: NodeJS.ProcessEnv,
+  print: (text: string) => void,
+): Promise<Instance> {
   const environment = parseEnvironment(env);
   const secrets = loadSecrets(environment);
   const embedded =
@@ -37,7 +40,11 @@ export async function startInstance(env: NodeJS.ProcessEnv, print: (text: string
       : null;
   try {
     const databaseUrl = environment.DATABASE_URL ?? embedded?.url;
-    return await serve(new AppConfig({ ...environment, DATABASE_URL: databaseUrl }, secrets), embedded, print);
+    return await serve(
+      new AppConfig({ ...environment, DATABASE_URL: databaseUrl }, secrets),
+      embedded,
+      print,
+    );
   } catch (error) {
     await embedded?.stop();
     throw error;
@@ -53,8 +60,9 @@ async function serve(
   const first = await firstStart(config);
   const app = await createApp(config);
   await app.listen(config.port, config.host);
-  const server = app.getHttpServer() as http.Server;
-  const metricsServer = config.metricsPort === undefined ? null : await serveMetrics(app.get(Metrics), config);
+  const server = app.getHttpServer();
+  const metricsServer =
+    config.metricsPort === undefined ? null : await serveMetrics(app.get(Metrics), config);
   const url = urlOf(config, server);
   if (first) print(banner(config, url, first));
   print(`listening on ${url}`);

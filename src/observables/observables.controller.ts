@@ -7,6 +7,7 @@ import { Auth, Caller } from '../auth/auth.decorator.js';
 import type { Principal } from '../auth/principal.js';
 import { caseNotFound } from '../cases/cases.errors.js';
 import { Answers } from '../common/answers.decorator.js';
+import { BulkBody } from '../common/content.interceptor.js';
 import { idSchema } from '../common/fields.js';
 import type { Page } from '../common/pagination.js';
 import { observableSchema } from '../records/answer.schema.js';
@@ -26,7 +27,11 @@ import type {
 import { ObservablesService } from './observables.service.js';
 import type { CreatedObservables } from './observables.service.js';
 
-const CREATED = { status: 201, description: 'Values that the parent already holds are answered as they are, with 200 when none is new.' };
+const CREATED = {
+  status: 201,
+  description:
+    'Values that the parent already holds are answered as they are, with 200 when none is new.',
+};
 const created = z.union([observableSchema, z.array(observableSchema)]);
 
 @ApiTags('Observables')
@@ -46,6 +51,7 @@ export class ObservablesController {
 
   @Post('observables')
   @Auth('observables:write')
+  @BulkBody()
   @Answers('Add observables to an alert or a case', created, CREATED)
   async create(
     @Caller() principal: Principal,
@@ -58,7 +64,10 @@ export class ObservablesController {
   @Get('observables/:id')
   @Auth('observables:read')
   @Answers('Read an observable', observableSchema)
-  get(@Caller() principal: Principal, @Param('id', { schema: idSchema }) id: string): Promise<Observable> {
+  get(
+    @Caller() principal: Principal,
+    @Param('id', { schema: idSchema }) id: string,
+  ): Promise<Observable> {
     return this.observables.get(principal, id);
   }
 
@@ -70,11 +79,16 @@ export class ObservablesController {
     @Param('id', { schema: idSchema }) id: string,
     @Query({ schema: childObservableListQuery }) query: ChildObservableListQuery,
   ): Promise<Page<Observable>> {
-    return this.observables.listUnder(principal, { kind: 'alert', id, notFound: alertNotFound }, query);
+    return this.observables.listUnder(
+      principal,
+      { kind: 'alert', id, notFound: alertNotFound },
+      query,
+    );
   }
 
   @Post('alerts/:id/observables')
   @Auth('observables:write')
+  @BulkBody()
   @Answers('Add observables to an alert', created, CREATED)
   async createUnderAlert(
     @Caller() principal: Principal,
@@ -94,11 +108,16 @@ export class ObservablesController {
     @Param('id', { schema: idSchema }) id: string,
     @Query({ schema: childObservableListQuery }) query: ChildObservableListQuery,
   ): Promise<Page<Observable>> {
-    return this.observables.listUnder(principal, { kind: 'case', id, notFound: caseNotFound }, query);
+    return this.observables.listUnder(
+      principal,
+      { kind: 'case', id, notFound: caseNotFound },
+      query,
+    );
   }
 
   @Post('cases/:id/observables')
   @Auth('observables:write')
+  @BulkBody()
   @Answers('Add observables to a case', created, CREATED)
   async createUnderCase(
     @Caller() principal: Principal,

@@ -29,7 +29,11 @@ export interface MarkedObservable {
   readonly marking: Marking;
 }
 
-export async function findObservable(sql: Sql, principal: Principal, id: string): Promise<MarkedObservable | null> {
+export async function findObservable(
+  sql: Sql,
+  principal: Principal,
+  id: string,
+): Promise<MarkedObservable | null> {
   const params = new SqlParams();
   const where = `o.id = ${params.add(id, 'uuid')} AND o.deleted_at IS NULL AND ${parentVisible(principal, params)}`;
   const rows = await sql<MarkedObservable>(
@@ -54,8 +58,10 @@ function listed(principal: Principal, filter: ObservableFilter, params: SqlParam
     parentVisible(principal, params),
     parentCleared(principal, params),
   ];
-  if (filter.alertId !== undefined) conditions.push(`o.alert_id = ${params.add(filter.alertId, 'uuid')}`);
-  if (filter.caseId !== undefined) conditions.push(`o.case_id = ${params.add(filter.caseId, 'uuid')}`);
+  if (filter.alertId !== undefined)
+    conditions.push(`o.alert_id = ${params.add(filter.alertId, 'uuid')}`);
+  if (filter.caseId !== undefined)
+    conditions.push(`o.case_id = ${params.add(filter.caseId, 'uuid')}`);
   return conditions;
 }
 
@@ -125,7 +131,10 @@ export async function findParent(
 }
 
 /** Inserts what the parent does not hold yet; answers the ids of the new ones. */
-export async function insertObservables(sql: Sql, rows: readonly ObservableRow[]): Promise<Set<string>> {
+export async function insertObservables(
+  sql: Sql,
+  rows: readonly ObservableRow[],
+): Promise<Set<string>> {
   const inserted = await sql<{ id: string }>(
     `WITH inserted AS (${insertObservablesSql('$1::jsonb')}) SELECT id FROM inserted`,
     [JSON.stringify(rows)],

@@ -5,10 +5,15 @@ import { listQuery } from '../common/pagination.js';
 const dataSchema = text(16_384, 1);
 
 const fields = {
-  dataType: label(64).meta({ description: 'One of the observable types, without regard to case.', examples: ['ip'] }),
+  dataType: label(64).meta({
+    description: 'One of the observable types, without regard to case.',
+    example: 'ip',
+  }),
   data: z
-    .union([dataSchema, z.array(dataSchema).min(1).max(1000)], { error: 'expected a text or 1 to 1000 texts' })
-    .meta({ description: 'The value, or up to 1000 values.', examples: ['10.1.2.3'] }),
+    .union([dataSchema, z.array(dataSchema).min(1).max(1000)], {
+      error: 'expected a text or 1 to 1000 texts',
+    })
+    .meta({ description: 'The value, or up to 1000 values.', example: '10.1.2.3' }),
   message: text(4096).optional(),
   tlp: tlpSchema.optional().meta({ description: "TLP 2.0; the parent's when absent." }),
   pap: papSchema.optional().meta({ description: "PAP; the parent's when absent." }),
@@ -19,9 +24,10 @@ const fields = {
 };
 
 /** Observables for a parent that the path names. */
-export const childObservableSchema = z
-  .strictObject(fields)
-  .meta({ id: 'CreateChildObservable', examples: [{ dataType: 'ip', data: ['10.1.2.3', '10.1.2.4'] }] });
+export const childObservableSchema = z.strictObject(fields).meta({
+  id: 'CreateChildObservable',
+  example: { dataType: 'ip', data: ['10.1.2.3', '10.1.2.4'] },
+});
 
 /** `POST /observables`: the body names exactly one parent. */
 export const createObservableSchema = z
@@ -32,7 +38,12 @@ export const createObservableSchema = z
   })
   .meta({
     id: 'CreateObservable',
-    examples: [{ alertId: '01900000-0000-7000-8000-000000000000', dataType: 'ip', data: '10.1.2.3', ioc: true }],
+    example: {
+      alertId: '01900000-0000-7000-8000-000000000000',
+      dataType: 'ip',
+      data: '10.1.2.3',
+      ioc: true,
+    },
   });
 
 export const observableListQuery = listQuery(['createdAt'], {

@@ -21,7 +21,11 @@ import {
   listObservables,
   findParent,
 } from './observables.queries.js';
-import type { ChildObservable, CreateObservable, ObservableListQuery } from './observables.schema.js';
+import type {
+  ChildObservable,
+  CreateObservable,
+  ObservableListQuery,
+} from './observables.schema.js';
 
 /** The record that observables hang on, and what to answer when it is not there. */
 export interface Parent {
@@ -58,10 +62,18 @@ export class ObservablesService {
   }
 
   /** Adds observables to a parent; what it already holds is answered as it is. */
-  async createUnder(principal: Principal, parent: Parent, input: ChildObservable): Promise<CreatedObservables> {
+  async createUnder(
+    principal: Principal,
+    parent: Parent,
+    input: ChildObservable,
+  ): Promise<CreatedObservables> {
     const types = await this.types.list();
     if (!typeNamed(types, input.dataType)) {
-      throw invalidValue('dataType', `unknown type; known are ${[...types.keys()].join(', ')}`, 'unknown_type');
+      throw invalidValue(
+        'dataType',
+        `unknown type; known are ${[...types.keys()].join(', ')}`,
+        'unknown_type',
+      );
     }
     assertCleared(principal, input);
     return this.database.transaction(principal, async (tx) => {
@@ -131,10 +143,17 @@ export class ObservablesService {
   }
 
   /** The observables of a parent that must be there (404) and within clearance (403). */
-  async listUnder(principal: Principal, parent: Parent, query: ObservableListQuery): Promise<Page<Observable>> {
+  async listUnder(
+    principal: Principal,
+    parent: Parent,
+    query: ObservableListQuery,
+  ): Promise<Page<Observable>> {
     const held = await findParent(this.database.sqlFor(principal), principal, parent, '');
     if (!held) throw parent.notFound();
     assertCleared(principal, held);
-    return this.list(principal, parent.kind === 'alert' ? { ...query, alertId: parent.id } : { ...query, caseId: parent.id });
+    return this.list(
+      principal,
+      parent.kind === 'alert' ? { ...query, alertId: parent.id } : { ...query, caseId: parent.id },
+    );
   }
 }

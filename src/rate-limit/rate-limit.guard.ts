@@ -23,7 +23,8 @@ export class RateLimitGuard implements CanActivate {
     const http = context.switchToHttp();
     const { principal } = http.getRequest<Request>();
     const limits = principal && TIERS[principal.tier];
-    if (!limits || this.reflector.get<boolean | undefined>(NOT_LIMITED, context.getHandler())) return true;
+    if (!limits || this.reflector.get<boolean | undefined>(NOT_LIMITED, context.getHandler()))
+      return true;
     const decision = this.store.decide(principal.credentialId, limits);
     const response = http.getResponse<Response>();
     for (const [name, value] of rateLimitHeaders(principal.tier, decision, Date.now())) {

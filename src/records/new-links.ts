@@ -38,6 +38,8 @@ export function toNewLinks(recordId: string, organizationId: string, input: Link
     teams: [...new Set(input.teams)].map((teamId) => ({ recordId, teamId })),
     shares: [...shares].map((id) => ({ recordId, organizationId: id })),
     clients:
-      input.clientName && !input.clientId ? [{ id: uuidv7(), organizationId, name: input.clientName }] : [],
+      input.clientName && !input.clientId
+        ? [{ id: uuidv7(), organizationId, name: input.clientName }]
+        : [],
   };
 }

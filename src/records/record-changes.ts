@@ -4,7 +4,14 @@ import type { FieldChange } from '../audit/audit-entry.js';
 type Row = Readonly<Record<string, unknown>>;
 
 /** Keys of an answer that follow from others, or that every change moves. */
-const DERIVED = new Set(['status', 'assignee', 'updatedAt', 'version', 'observables', 'observableCount']);
+const DERIVED = new Set([
+  'status',
+  'assignee',
+  'updatedAt',
+  'version',
+  'observables',
+  'observableCount',
+]);
 
 /** How a linked record shows in history: by its name. */
 function nameOf(value: unknown): unknown {
@@ -22,10 +29,17 @@ export function changesBetween(earlier: object, later: object): FieldChange[] {
   for (const field of Object.keys(after)) {
     if (DERIVED.has(field)) continue;
     if (field === 'customFields') {
-      const nested = changesBetween(before[field] as Row, withCleared(before[field] as Row, after[field] as Row));
+      const nested = changesBetween(
+        before[field] as Row,
+        withCleared(before[field] as Row, after[field] as Row),
+      );
       changes.push(...nested.map((change) => ({ ...change, field: `${field}.${change.field}` })));
     } else if (!isSame(before[field], after[field])) {
-      changes.push({ field, old: nameOf(before[field]) ?? null, new: nameOf(after[field]) ?? null });
+      changes.push({
+        field,
+        old: nameOf(before[field]) ?? null,
+        new: nameOf(after[field]) ?? null,
+      });
     }
   }
   return changes;
@@ -39,7 +53,9 @@ function withCleared(before: Row, after: Row): Row {
 /** `customFields` after an update: merged by key, `null` removes one (spec/api.md §1). */
 export function mergeCustomFields(before: Row, update: Row): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries({ ...before, ...update }).filter(([key, value]) => !(key in update) || value !== null),
+    Object.entries({ ...before, ...update }).filter(
+      ([key, value]) => !(key in update) || value !== null,
+    ),
   );
 }
 

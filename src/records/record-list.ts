@@ -11,7 +11,9 @@ import type { RecordListQuery } from './record.schema.js';
 /** How a kind of record reads its lists. */
 export interface ListSource<Row extends { readonly id: string }> {
   readonly name: string;
-  rows(shape: (params: SqlParams) => ListShape): Promise<readonly { row: Row; sort: string | number }[]>;
+  rows(
+    shape: (params: SqlParams) => ListShape,
+  ): Promise<readonly { row: Row; sort: string | number }[]>;
   count(shape: (params: SqlParams) => ListShape): Promise<number>;
 }
 
@@ -30,9 +32,9 @@ export async function listPage<Row extends { readonly id: string }>(
     source.rows(shape(query.limit + 1, after)),
     query.count ? source.count(shape(COUNT_MAX + 1, null)) : null,
   ]);
-  return Page.of(found, query, count, (last) => cursors.encode(source.name, query, [last.sort, last.row.id])).map(
-    ({ row }) => row,
-  );
+  return Page.of(found, query, count, (last) =>
+    cursors.encode(source.name, query, [last.sort, last.row.id]),
+  ).map(({ row }) => row);
 }
 
 function listShape(

@@ -88,7 +88,12 @@ export class RecordUpdater {
     if (fields.organizations !== undefined || fields.visibleToAllOrganizations !== undefined) {
       assertOwner(principal, before.ownerOrganizationId, 'change who sees the record');
     }
-    await this.references.assertExist({ ...principal, transaction: tx }, fields, before.ownerOrganizationId, prefix);
+    await this.references.assertExist(
+      { ...principal, transaction: tx },
+      fields,
+      before.ownerOrganizationId,
+      prefix,
+    );
     await this.write(tx, record.kind, before, update);
 
     const written = await record.read(tx);
@@ -110,7 +115,12 @@ export class RecordUpdater {
     return after;
   }
 
-  private async write(tx: Tx, kind: RecordKind, before: RecordRow, update: Update<RecordFields>): Promise<void> {
+  private async write(
+    tx: Tx,
+    kind: RecordKind,
+    before: RecordRow,
+    update: Update<RecordFields>,
+  ): Promise<void> {
     const { fields, prefix } = update;
     const sql = sqlIn(tx);
     const status =
@@ -118,13 +128,16 @@ export class RecordUpdater {
         ? null
         : await this.statuses.resolve(kind, fields.statusValue, `${prefix}statusValue`);
     const columns: Record<string, unknown> = { ...fields };
-    if (fields.customFields) columns.customFields = mergeCustomFields(before.customFields, fields.customFields);
+    if (fields.customFields)
+      columns.customFields = mergeCustomFields(before.customFields, fields.customFields);
     if (fields.clientName !== undefined && fields.clientId === undefined) {
       columns.clientId =
-        fields.clientName && (await resolveClientName(sql, before.ownerOrganizationId, fields.clientName));
+        fields.clientName &&
+        (await resolveClientName(sql, before.ownerOrganizationId, fields.clientName));
     }
     await writeColumns(sql, kind, before.id, columns, status);
-    if (fields.tags) await replaceTags(sql, kind, before.id, before.ownerOrganizationId, fields.tags);
+    if (fields.tags)
+      await replaceTags(sql, kind, before.id, before.ownerOrganizationId, fields.tags);
     if (fields.teams) await replaceTeams(sql, kind, before.id, fields.teams);
     if (fields.organizations) await replaceShares(sql, kind, before.id, fields.organizations);
   }

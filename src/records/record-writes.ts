@@ -43,19 +43,29 @@ export async function writeColumns(
     const column = COLUMNS[field];
     if (!column || value === undefined) continue;
     const [name, type] = column;
-    sets.push(`${name} = ${params.add(type === 'jsonb' && value !== null ? JSON.stringify(value) : value, type)}`);
+    sets.push(
+      `${name} = ${params.add(type === 'jsonb' && value !== null ? JSON.stringify(value) : value, type)}`,
+    );
   }
   if (status) {
     sets.push(`status_id = ${params.add(status.id, 'uuid')}`);
-    if (status.stage === 'InProgress') sets.push('in_progress_at = coalesce(in_progress_at, now())');
+    if (status.stage === 'InProgress')
+      sets.push('in_progress_at = coalesce(in_progress_at, now())');
     if (status.stage === 'Closed') sets.push('closed_at = coalesce(closed_at, now())');
   }
   if (sets.length === 0) return;
-  await sql(`UPDATE ${kind}s SET ${sets.join(', ')} WHERE id = ${params.add(id, 'uuid')}`, params.values);
+  await sql(
+    `UPDATE ${kind}s SET ${sets.join(', ')} WHERE id = ${params.add(id, 'uuid')}`,
+    params.values,
+  );
 }
 
 /** Finds or creates the client of that name in the tenant; equal requests at once meet in one row. */
-export async function resolveClientName(sql: Sql, organizationId: string, name: string): Promise<string> {
+export async function resolveClientName(
+  sql: Sql,
+  organizationId: string,
+  name: string,
+): Promise<string> {
   const [row] = await sql<{ id: string }>(
     `INSERT INTO clients (id, organization_id, name) VALUES ($1::uuid, $2::uuid, $3)
      ON CONFLICT (organization_id, lower(name)) DO UPDATE SET name = clients.name RETURNING id`,
@@ -87,7 +97,12 @@ export async function replaceTags(
   );
 }
 
-export async function replaceTeams(sql: Sql, kind: RecordKind, id: string, teams: readonly string[]): Promise<void> {
+export async function replaceTeams(
+  sql: Sql,
+  kind: RecordKind,
+  id: string,
+  teams: readonly string[],
+): Promise<void> {
   await sql(
     `WITH dropped AS (DELETE FROM ${kind}_teams WHERE ${kind}_id = $1::uuid AND team_id <> ALL($2::uuid[]))
      INSERT INTO ${kind}_teams (${kind}_id, team_id) SELECT DISTINCT $1::uuid, unnest($2::uuid[]) ON CONFLICT DO NOTHING`,
@@ -113,7 +128,9 @@ export async function replaceShares(
 
 /** Marks a record as changed: readers see a new version. */
 export async function bumpVersion(sql: Sql, kind: RecordKind, id: string): Promise<void> {
-  await sql(`UPDATE ${kind}s SET version = version + 1, updated_at = now() WHERE id = $1::uuid`, [id]);
+  await sql(`UPDATE ${kind}s SET version = version + 1, updated_at = now() WHERE id = $1::uuid`, [
+    id,
+  ]);
 }
 
 /** Takes a record out of every read, list, count and search. */

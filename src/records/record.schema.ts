@@ -42,9 +42,15 @@ function nullableText(max: number) {
 /** An observable inside an alert or case; nothing of it is refused over its type or format. */
 export const nestedObservableSchema = z
   .object({
-    dataType: label(64).meta({ description: 'The type of the observable; an unknown one becomes `other`.', examples: ['ip'] }),
-    data: text(16_384).default('').meta({ examples: ['10.1.2.3'] }),
-    attachment: text(255).nullable().optional().meta({ description: 'The name of the uploaded file, for `file`.' }),
+    dataType: label(64).meta({
+      description: 'The type of the observable; an unknown one becomes `other`.',
+      example: 'ip',
+    }),
+    data: text(16_384).default('').meta({ example: '10.1.2.3' }),
+    attachment: text(255)
+      .nullable()
+      .optional()
+      .meta({ description: 'The name of the uploaded file, for `file`.' }),
     message: text(4096).optional(),
     tlp: tlpSchema.optional(),
     pap: papSchema.optional(),
@@ -56,11 +62,15 @@ export const nestedObservableSchema = z
   .meta({ id: 'NestedObservable' });
 
 export const statusValueSchema = label(64).meta({
-  description: 'The value of a status, matched without regard to case; blanks and underscores count as hyphens.',
-  examples: ['new'],
+  description:
+    'The value of a status, matched without regard to case; blanks and underscores count as hyphens.',
+  example: 'new',
 });
 
-const titleSchema = label(512).meta({ description: 'What happened, in a line.', examples: ['Suspicious login'] });
+const titleSchema = label(512).meta({
+  description: 'What happened, in a line.',
+  example: 'Suspicious login',
+});
 export const descriptionSchema = text(1_048_576).meta({ description: 'Markdown, up to 1 MiB.' });
 const tagsSchema = z
   .array(tagSchema)
@@ -74,9 +84,9 @@ export const recordFields = {
   severity: severitySchema,
   tlp: tlpSchema,
   pap: papSchema,
-  type: nullableText(64).meta({ examples: ['siem'] }),
-  source: nullableText(64).meta({ examples: ['splunk'] }),
-  sourceRef: nullableText(256).meta({ examples: ['notable-4711'] }),
+  type: nullableText(64).meta({ example: 'siem' }),
+  source: nullableText(64).meta({ example: 'splunk' }),
+  sourceRef: nullableText(256).meta({ example: 'notable-4711' }),
   externalLink: z.union([externalLinkSchema, z.literal('').transform(() => null), z.null()]),
   customFields: jsonObjectSchema,
   teams: z.array(reference(idSchema)).max(100),
@@ -96,7 +106,7 @@ export interface Update<F> {
 }
 
 /** An update in both documented shapes: flat, or wrapped in `fields`. Mixing them is 400. */
-export function updateBody<S extends z.ZodRawShape>(shape: S) {
+export function updateBody<S extends z.ZodRawShape>(id: string, shape: S, example: object) {
   const flat = z.object(shape).partial();
   type Fields = z.output<typeof flat>;
   return z
@@ -115,14 +125,16 @@ export function updateBody<S extends z.ZodRawShape>(shape: S) {
     .transform((body: { readonly fields?: unknown }): Update<Fields> => {
       if (body.fields !== undefined) return { fields: body.fields as Fields, prefix: 'fields.' };
       return { fields: body as Fields, prefix: '' };
-    });
+    })
+    .meta({ id, example });
 }
 
 /** The parameters that alert and case lists have in common. */
 export const recordListQuery = listQuery(['createdAt', 'updatedAt', 'severity', 'tinyId'], {
-  status: valuesFilter
-    .optional()
-    .meta({ description: 'Status values, repeated or separated by commas.', examples: ['new,in-progress'] }),
+  status: valuesFilter.optional().meta({
+    description: 'Status values, repeated or separated by commas.',
+    example: 'new,in-progress',
+  }),
 });
 
 export type RecordListQuery = z.output<typeof recordListQuery>;
@@ -134,4 +146,3 @@ export const RECORD_SORTS: Record<string, { readonly column: string; readonly ty
   severity: { column: 'severity', type: 'smallint' },
   tinyId: { column: 'tiny_id', type: 'int' },
 };
-

@@ -76,7 +76,9 @@ export class ReferencesService {
     ]);
     if (!found) return;
     const missing = [
-      ...organizations.flatMap((id, index) => (found.organizations.includes(id) ? [] : [`organizations[${index}]`])),
+      ...organizations.flatMap((id, index) =>
+        found.organizations.includes(id) ? [] : [`organizations[${index}]`],
+      ),
       ...teams.flatMap((id, index) => (found.teams.includes(id) ? [] : [`teams[${index}]`])),
       ...tags.flatMap((tag, index) =>
         typeof tag !== 'number' || found.tags.includes(tag) ? [] : [`tags[${index}]`],

@@ -62,6 +62,10 @@ export class StatusesService {
     const statuses = await this.list(kind);
     const status = statuses.get(toStatusValue(statusValue));
     if (status) return status;
-    throw invalidValue(path, `unknown status; known are ${[...statuses.keys()].join(', ')}`, 'unknown_status');
+    throw invalidValue(
+      path,
+      `unknown status; known are ${[...statuses.keys()].join(', ')}`,
+      'unknown_status',
+    );
   }
 }

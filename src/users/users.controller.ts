@@ -35,7 +35,10 @@ export class UsersController {
   @Get(':id')
   @Auth('users:read')
   @Answers('Read a person', userDetailSchema)
-  get(@Caller() principal: Principal, @Param('id', { schema: idSchema }) id: string): Promise<UserDetail> {
+  get(
+    @Caller() principal: Principal,
+    @Param('id', { schema: idSchema }) id: string,
+  ): Promise<UserDetail> {
     return this.users.get(principal, id);
   }
 }

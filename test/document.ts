@@ -1,0 +1,112 @@
+import type { OpenAPIObject } from '@nestjs/swagger';
+import type { Response } from 'supertest';
+import { z } from 'zod';
+
+const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
+
+interface DocumentedAnswer {
+  readonly content?: Readonly<Record<string, { readonly schema?: object }>>;
+}
+
+/** An operation of the document: `GET /api/alerts/{id}`. */
+export interface Operation {
+  readonly method: (typeof METHODS)[number];
+  readonly path: string;
+  readonly answers: Readonly<Record<string, DocumentedAnswer>>;
+  readonly isGuarded: boolean;
+}
+
+/** Every operation of the document. */
+export function operationsOf(document: OpenAPIObject): Operation[] {
+  return Object.entries(document.paths).flatMap(([path, item]) =>
+    METHODS.flatMap((method) => {
+      const operation = item[method];
+      if (!operation) return [];
+      const answers = Object.entries(operation.responses).map(([status, answer]) => [
+        status,
+        resolved(document, answer as DocumentedAnswer | Reference),
+      ]);
+      return [
+        {
+          method,
+          path,
+          answers: Object.fromEntries(answers) as Operation['answers'],
+          isGuarded: operation.security !== undefined,
+        },
+      ];
+    }),
+  );
+}
+
+interface Reference {
+  readonly $ref: string;
+}
+
+function resolved(document: OpenAPIObject, answer: DocumentedAnswer | Reference): DocumentedAnswer {
+  if (!('$ref' in answer)) return answer;
+  const named = document.components?.responses?.[answer.$ref.split('/').at(-1) ?? ''];
+  if (!named) throw new Error(`${answer.$ref} is not in the document.`);
+  return named as DocumentedAnswer;
+}
+
+/** The Zod schema of an answer's JSON Schema, which may refer to the document's components. */
+export function answerSchema(document: OpenAPIObject, schema: object): z.ZodType {
+  const text = JSON.stringify({ ...schema, $defs: document.components?.schemas ?? {} });
+  return z.fromJSONSchema(
+    JSON.parse(text.replaceAll('#/components/schemas/', '#/$defs/')) as z.core.JSONSchema.JSONSchema,
+  );
+}
+
+/** Checks observed answers against the document, and remembers what does not match. */
+export class DocumentChecker {
+  private readonly violations = new Set<string>();
+  private readonly schemas = new Map<object, z.ZodType>();
+  private readonly operations: readonly (Operation & { readonly pattern: RegExp })[];
+
+  constructor(private readonly document: OpenAPIObject) {
+    // Literal segments win over parameters: `/users/me` before `/users/{id}`.
+    const operations = operationsOf(document).sort(
+      (a, b) => a.path.split('{').length - b.path.split('{').length,
+    );
+    this.operations = operations.map((operation) => ({
+      ...operation,
+      pattern: new RegExp(`^${operation.path.replaceAll(/\{\w+\}/g, '[^/]+')}$`),
+    }));
+  }
+
+  check(method: string, url: string, response: Response): void {
+    const path = new URL(url).pathname.replace(/^\/api\/v1\//, '/api/');
+    const operation = this.operations.find(
+      (candidate) => candidate.method === method.toLowerCase() && candidate.pattern.test(path),
+    );
+    if (!operation || response.status === 304) return;
+    const name = `${method} ${operation.path} → ${response.status}`;
+    const answer = operation.answers[String(response.status)];
+    if (!answer) {
+      if (response.status < 300) this.violations.add(`${name}: not documented`);
+      return;
+    }
+    const [type] = Object.keys(answer.content ?? {});
+    const sent = (response.headers['content-type'] as string | undefined)?.split(';')[0];
+    if (sent !== type) {
+      this.violations.add(`${name}: sent as ${String(sent)}, documented as ${String(type)}`);
+      return;
+    }
+    const schema = type === undefined ? undefined : answer.content?.[type]?.schema;
+    if (!schema) return;
+    const body: unknown = type === 'application/json' ? response.body : JSON.parse(response.text);
+    const result = this.schemaOf(schema).safeParse(body);
+    if (!result.success) this.violations.add(`${name}: ${z.prettifyError(result.error)}`);
+  }
+
+  assertClean(): void {
+    if (this.violations.size === 0) return;
+    throw new Error(`Answers differ from the document:\n${[...this.violations].join('\n')}`);
+  }
+
+  private schemaOf(schema: object): z.ZodType {
+    const known = this.schemas.get(schema) ?? answerSchema(this.document, schema);
+    this.schemas.set(schema, known);
+    return known;
+  }
+}

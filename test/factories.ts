@@ -1,0 +1,273 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { v7 as uuidv7 } from 'uuid';
+import { apiKeyLast4, apiKeyPrefix, generateApiKey } from '../src/auth/api-key-format.js';
+import { CredentialDigester, pairSecret } from '../src/auth/credential-digest.js';
+import { scopesOfRole } from '../src/auth/scopes.js';
+import type { Role, Scope } from '../src/auth/scopes.js';
+import type { Tier } from '../src/rate-limit/tiers.js';
+import { testConfig } from './app.js';
+import type { TestDatabase } from './database.js';
+
+export interface PersonOptions {
+  readonly role?: Role;
+  readonly tlpMax?: number;
+  readonly papMax?: number;
+  readonly tierMax?: Tier;
+  readonly status?: 'active' | 'inactive' | 'invited';
+}
+
+export interface KeyOptions {
+  readonly scopes?: readonly Scope[];
+  readonly tier?: Tier;
+  readonly tlpMax?: number;
+  readonly papMax?: number;
+  readonly state?: 'active' | 'suspended' | 'revoked';
+  readonly expiresAt?: Date | null;
+  readonly allowedCidrs?: readonly string[];
+}
+
+export interface Person {
+  readonly userId: string;
+  readonly email: string;
+  readonly role: Role;
+}
+
+export interface Key {
+  readonly id: string;
+  readonly key: string;
+}
+
+export interface Pair {
+  readonly id: string;
+  readonly accessKey: string;
+  readonly secretKey: string;
+}
+
+/** An organization with one person and one key of that person. */
+export interface Tenant extends Person {
+  readonly organizationId: string;
+  readonly organizationName: string;
+  readonly keyId: string;
+  readonly key: string;
+}
+
+/** A short text that no other call answers. */
+export function unique(prefix: string): string {
+  return `${prefix}-${randomBytes(6).toString('hex')}`;
+}
+
+/** A fresh organization with a person and a key that is not limited and holds all the role may. */
+export async function createTenant(
+  db: TestDatabase,
+  options: PersonOptions & { readonly key?: KeyOptions } = {},
+): Promise<Tenant> {
+  const organizationId = uuidv7();
+  const organizationName = unique('org');
+  await db.rows('INSERT INTO organizations (id, name) VALUES ($1, $2)', [
+    organizationId,
+    organizationName,
+  ]);
+  const person = await addPerson(db, organizationId, options);
+  const { id: keyId, key } = await addKey(db, { ...person, organizationId }, options.key);
+  return { ...person, organizationId, organizationName, keyId, key };
+}
+
+/** Another person of an organization. */
+export async function addPerson(
+  db: TestDatabase,
+  organizationId: string,
+  options: PersonOptions = {},
+): Promise<Person> {
+  const {
+    role = 'analyst',
+    tlpMax = 4,
+    papMax = 4,
+    tierMax = 'unlimited',
+    status = 'active',
+  } = options;
+  const userId = uuidv7();
+  const email = `${unique('person')}@casebender.test`;
+  await db.rows(
+    `INSERT INTO users (id, email, first_name, last_name, role, status, tlp_max, pap_max, tier_max)
+     VALUES ($1, $2, 'Test', 'Person', $3, $4, $5, $6, $7)`,
+    [userId, email, role, status, tlpMax, papMax, tierMax],
+  );
+  await addMember(db, organizationId, userId);
+  return { userId, email, role };
+}
+
+export async function addMember(
+  db: TestDatabase,
+  organizationId: string,
+  userId: string,
+): Promise<void> {
+  await db.rows('INSERT INTO organization_members (organization_id, user_id) VALUES ($1, $2)', [
+    organizationId,
+    userId,
+  ]);
+}
+
+interface KeyOwner {
+  readonly userId: string;
+  readonly role: Role;
+  readonly organizationId: string;
+}
+
+let digester: Promise<CredentialDigester> | undefined;
+
+/** Another key of a person. */
+export async function addKey(
+  db: TestDatabase,
+  owner: KeyOwner,
+  options: KeyOptions = {},
+): Promise<Key> {
+  const key = generateApiKey();
+  const id = await addCredential(db, owner, options, {
+    secret: key,
+    accessKey: null,
+    prefix: apiKeyPrefix(key),
+    last4: apiKeyLast4(key),
+  });
+  return { id, key };
+}
+
+/** A deprecated access and secret key of a person. */
+export async function addPair(
+  db: TestDatabase,
+  owner: KeyOwner,
+  options: KeyOptions = {},
+): Promise<Pair> {
+  const accessKey = randomBytes(16).toString('hex');
+  const secretKey = randomBytes(32).toString('hex');
+  const id = await addCredential(db, owner, options, {
+    secret: pairSecret(accessKey, secretKey),
+    accessKey,
+    prefix: accessKey.slice(0, 13),
+    last4: accessKey.slice(-4),
+  });
+  return { id, accessKey, secretKey };
+}
+
+async function addCredential(
+  db: TestDatabase,
+  owner: KeyOwner,
+  options: KeyOptions,
+  material: {
+    readonly secret: string;
+    readonly accessKey: string | null;
+    readonly prefix: string;
+    readonly last4: string;
+  },
+): Promise<string> {
+  const {
+    scopes = scopesOfRole(owner.role),
+    tier = 'unlimited',
+    tlpMax = 4,
+    papMax = 4,
+    state = 'active',
+    expiresAt = null,
+    allowedCidrs = [],
+  } = options;
+  digester ??= testConfig().then((config) => new CredentialDigester(config));
+  const { digest, pepperId } = (await digester).digest(material.secret);
+  const id = uuidv7();
+  await db.rows(
+    `INSERT INTO credentials (id, kind, name, owner_id, organization_id, created_by_id, tier, scopes, digest, pepper_id,
+       prefix, last4, access_key, tlp_max, pap_max, state, revoked_at, expires_at, allowed_cidrs)
+     VALUES ($1, $2, 'Test key', $3, $4, $3, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
+    [
+      id,
+      material.accessKey === null ? 'key' : 'pair',
+      owner.userId,
+      owner.organizationId,
+      tier,
+      scopes,
+      digest,
+      pepperId,
+      material.prefix,
+      material.last4,
+      material.accessKey,
+      tlpMax,
+      papMax,
+      state,
+      state === 'revoked' ? new Date() : null,
+      expiresAt,
+      allowedCidrs,
+    ],
+  );
+  return id;
+}
+
+/** Lets two organizations share records with each other, as a platform administrator would. */
+export async function linkOrganizations(db: TestDatabase, a: string, b: string): Promise<void> {
+  await db.rows(
+    'INSERT INTO organization_links (organization_id, linked_id) VALUES ($1, $2), ($2, $1)',
+    [a, b],
+  );
+}
+
+export async function addTeam(db: TestDatabase, organizationId: string): Promise<Named> {
+  const team = { id: uuidv7(), name: unique('team') };
+  await db.rows('INSERT INTO teams (id, organization_id, name) VALUES ($1, $2, $3)', [
+    team.id,
+    organizationId,
+    team.name,
+  ]);
+  return team;
+}
+
+export async function addClient(db: TestDatabase, organizationId: string): Promise<Named> {
+  const client = { id: uuidv7(), name: unique('client') };
+  await db.rows('INSERT INTO clients (id, organization_id, name) VALUES ($1, $2, $3)', [
+    client.id,
+    organizationId,
+    client.name,
+  ]);
+  return client;
+}
+
+export async function addTag(
+  db: TestDatabase,
+  organizationId: string,
+): Promise<{ readonly id: number; readonly name: string }> {
+  return db.row('INSERT INTO tags (organization_id, name) VALUES ($1, $2) RETURNING id, name', [
+    organizationId,
+    unique('tag'),
+  ]);
+}
+
+interface Named {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** A digest of everything in the tables that a request may change; equal before and after means nothing changed. */
+export async function fingerprint(db: TestDatabase): Promise<string> {
+  const hash = createHash('sha256');
+  for (const table of WRITTEN_TABLES) {
+    const [row] = await db.rows<{ digest: string | null }>(
+      `SELECT md5(string_agg(t::text, '' ORDER BY t::text)) AS digest FROM ${table} t`,
+    );
+    hash.update(`${table} ${row?.digest ?? ''}\n`);
+  }
+  return hash.digest('hex');
+}
+
+const WRITTEN_TABLES = [
+  'alerts',
+  'alert_shares',
+  'alert_tags',
+  'alert_teams',
+  'cases',
+  'case_shares',
+  'case_tags',
+  'case_teams',
+  'observables',
+  'observable_tags',
+  'tags',
+  'clients',
+  'activities',
+  'idempotency_records',
+  'users',
+  'organizations',
+];
