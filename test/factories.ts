@@ -241,6 +241,24 @@ interface Named {
   readonly name: string;
 }
 
+/** Many alerts or cases of one moment, with the status `new`; answers their ids. */
+export async function addRecords(
+  db: TestDatabase,
+  table: 'alerts' | 'cases',
+  tenant: Tenant,
+  count: number,
+  createdAt: Date,
+): Promise<string[]> {
+  const ids = Array.from({ length: count }, () => uuidv7());
+  await db.rows(
+    `INSERT INTO ${table} (id, organization_id, title, status_id, severity, created_by_id, created_at, updated_at)
+     SELECT x.id, $2, 'Record ' || x.n, s.id, 1 + x.n % 4, $3, $4, $4
+     FROM unnest($1::uuid[]) WITH ORDINALITY AS x(id, n) JOIN statuses s ON s.kind = $5 AND s.value = 'new'`,
+    [ids, tenant.organizationId, tenant.userId, createdAt, table === 'alerts' ? 'alert' : 'case'],
+  );
+  return ids;
+}
+
 /** A digest of everything in the tables that a request may change; equal before and after means nothing changed. */
 export async function fingerprint(db: TestDatabase): Promise<string> {
   const hash = createHash('sha256');

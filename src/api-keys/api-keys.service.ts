@@ -6,8 +6,8 @@ import { AuditService } from '../audit/audit.service.js';
 import { apiKeyLast4, apiKeyPrefix, generateApiKey } from '../auth/api-key-format.js';
 import { CredentialDigester, pairSecret } from '../auth/credential-digest.js';
 import type { Principal } from '../auth/principal.js';
-import { SCOPES, SCOPE_NAMES } from '../auth/scopes.js';
-import type { Scope } from '../auth/scopes.js';
+import { SCOPES, SCOPE_NAMES, isRoleAtMost } from '../auth/scopes.js';
+import type { Role, Scope } from '../auth/scopes.js';
 import { referencesNotFound } from '../common/errors.js';
 import type { Precondition } from '../common/etag.js';
 import { keysetAfter } from '../common/keyset.js';
@@ -130,13 +130,7 @@ export class ApiKeysService {
     return this.change(principal, id, precondition, 'key.updated', async (tx, row) => {
       if (row.state === 'revoked')
         throw keyState('A revoked key cannot be changed. Create a new one.');
-      const rights = {
-        scopes: input.scopes ?? (row.scopes as Scope[]),
-        tier: input.tier ?? (row.tier as Tier),
-        tlpMax: input.tlpMax ?? row.tlpMax,
-        papMax: input.papMax ?? row.papMax,
-      };
-      await this.assertWithinBounds(tx, principal, row.ownerId, rights);
+      await this.assertWithinBounds(tx, principal, row.ownerId, defined(input));
       const { expiresAt, ...rest } = input;
       return {
         ...defined(rest),
@@ -319,14 +313,18 @@ export class ApiKeysService {
     throw referencesNotFound(['organizationId']);
   }
 
+  /** @throws AppError `KEY_EXCEEDS_CREATOR` when the rights exceed those of the creator or of the owner. */
   private async assertWithinBounds(
     tx: Tx,
     principal: Principal,
     ownerId: string,
-    rights: Rights,
+    rights: Partial<Rights>,
   ): Promise<void> {
     const owner = await tx.user.findFirst({ where: { id: ownerId }, select: PERSON });
     if (!owner) throw referencesNotFound(['ownerId']);
+    // A key speaks with its owner's role, so nobody may issue one of somebody above.
+    if (!isRoleAtMost(owner.role as Role, principal.role))
+      throw keyExceedsCreator(`role ${owner.role}`);
     const excess = excessOf(rights, principal) ?? excessOf(rights, boundsOfPerson(owner));
     if (excess !== null) throw keyExceedsCreator(excess);
   }

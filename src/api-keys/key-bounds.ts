@@ -34,13 +34,13 @@ export function boundsOfPerson(person: {
   };
 }
 
-/** The first right beyond the bounds, in words; null when all lie within. */
-export function excessOf(rights: Rights, bounds: Bounds): string | null {
-  const scope = rights.scopes.find((wanted) => !hasScope(bounds.scopes, wanted));
+/** The first of the rights beyond the bounds, in words; null when all lie within. */
+export function excessOf(rights: Partial<Rights>, bounds: Bounds): string | null {
+  const { scopes = [], tier = 'basic', tlpMax = 0, papMax = 0 } = rights;
+  const scope = scopes.find((wanted) => !hasScope(bounds.scopes, wanted));
   if (scope !== undefined) return `scope ${scope}`;
-  if (!isTierAtMost(rights.tier, bounds.tierMax))
-    return `tier ${rights.tier} (at most ${bounds.tierMax})`;
-  if (rights.tlpMax > bounds.tlpMax) return `tlpMax ${rights.tlpMax} (at most ${bounds.tlpMax})`;
-  if (rights.papMax > bounds.papMax) return `papMax ${rights.papMax} (at most ${bounds.papMax})`;
+  if (!isTierAtMost(tier, bounds.tierMax)) return `tier ${tier} (at most ${bounds.tierMax})`;
+  if (tlpMax > bounds.tlpMax) return `tlpMax ${tlpMax} (at most ${bounds.tlpMax})`;
+  if (papMax > bounds.papMax) return `papMax ${papMax} (at most ${bounds.papMax})`;
   return null;
 }

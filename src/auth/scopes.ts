@@ -37,6 +37,11 @@ export const ROLES = [
 
 export type Role = (typeof ROLES)[number];
 
+/** Whether a role ranks no higher than another. */
+export function isRoleAtMost(role: Role, roleMax: Role): boolean {
+  return ROLES.indexOf(role) <= ROLES.indexOf(roleMax);
+}
+
 export const roleSchema = z.enum(ROLES).meta({ id: 'Role' });
 
 const READ_SCOPES = SCOPE_NAMES.filter((scope) => scope.endsWith(':read'));

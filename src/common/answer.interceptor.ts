@@ -44,8 +44,8 @@ export class AnswerInterceptor implements NestInterceptor {
     const etag = etagOf(answer.version);
     response.setHeader('ETag', etag);
     const known = request.headers['if-none-match'];
-    if (request.method !== 'GET' || known === undefined || !headerNames(known, etag, true))
-      return answer;
+    const isRead = request.method === 'GET' || request.method === 'HEAD';
+    if (!isRead || known === undefined || !headerNames(known, etag, true)) return answer;
     response.status(304);
     return undefined;
   }

@@ -66,6 +66,8 @@ function jsonFault(root: unknown): string | null {
     if (typeof value === 'string' && !isStorableText(value)) {
       return 'must hold only well-formed Unicode without NUL characters';
     }
+    if (typeof value === 'number' && !Number.isFinite(value))
+      return 'must hold only finite numbers';
     if (typeof value !== 'object' || value === null) continue;
     if (depth === JSON_DEPTH_MAX) return `must be nested at most ${JSON_DEPTH_MAX} deep`;
     for (const [key, child] of Object.entries(value)) {

@@ -65,10 +65,19 @@ export function createPino(config: Pick<AppConfig, 'logLevel' | 'logFormat'>): P
       messageKey: 'message',
       levelKey: 'level',
       timestampKey: 'time',
-      ignore: 'requestId',
+      translateTime: 'SYS:HH:MM:ss',
+      ignore: 'requestId,method,path,status,ms,ip,credentialId,context',
+      singleLine: true,
       sync: true,
+      messageFormat: readableMessage,
     }),
   );
+}
+
+/** A request in a line, as a person at a terminal reads it. */
+function readableMessage(line: Record<string, unknown>): string {
+  if (line.message !== 'request') return String(line.message);
+  return `${String(line.method)} ${String(line.path)} ${String(line.status)} ${String(line.ms)} ms`;
 }
 
 /** Nest's logger interface over pino. */

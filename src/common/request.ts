@@ -21,6 +21,8 @@ export function assignRequestId(request: Request, response: Response, next: Next
   const given = request.headers['x-request-id'];
   request.requestId = typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
   response.setHeader('X-Request-Id', request.requestId);
+  // Answers depend on the caller, whom a shared cache does not tell apart by `X-Api-Key`.
+  response.setHeader('Cache-Control', 'private, no-cache');
   next();
 }
 

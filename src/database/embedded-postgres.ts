@@ -79,6 +79,7 @@ interface Place {
 /** How long an earlier server may take to come up or go down, and its orphaned backends to end. */
 const settleMs = 60_000;
 const pollMs = 50;
+const watchMs = 500;
 
 /** Starts the PostgreSQL of the data directory, creating it at first, or adopts the one running. */
 export async function startEmbeddedPostgres(
@@ -125,13 +126,52 @@ async function startLocked(
     });
   }
 
+  const unwatch = restartWhenDead({ ...cluster, port });
   let stopped: Promise<void> | undefined;
   return {
     url: urlOf(cluster, port, databaseName),
     adopted,
     clusterDir: cluster.dir,
-    stop: () => (stopped ??= stop(cluster).finally(release)),
+    stop: () =>
+      (stopped ??= unwatch()
+        .then(() => stop(cluster))
+        .finally(release)),
   };
+}
+
+/** Starts the server again, on its port, whenever it has died; the answer ends the watch. */
+function restartWhenDead(cluster: Cluster): () => Promise<void> {
+  let restarting: Promise<unknown> = Promise.resolve();
+  let isRestarting = false;
+  const check = async (): Promise<void> => {
+    if (isRestarting || (await isAlive(cluster.dir))) return;
+    isRestarting = true;
+    cluster.onNote('The embedded PostgreSQL has died; starting it again.');
+    restarting = start(cluster)
+      .catch((error: unknown) => {
+        cluster.onNote(messageOf(error));
+      })
+      .finally(() => {
+        isRestarting = false;
+      });
+  };
+  const timer = setInterval(() => void check(), watchMs);
+  timer.unref();
+  return async () => {
+    clearInterval(timer);
+    await restarting;
+  };
+}
+
+async function isAlive(clusterDir: string): Promise<boolean> {
+  const text = await readFile(join(clusterDir, 'postmaster.pid'), 'utf8').catch(() => '');
+  const pid = Number(text.split('\n')[0]);
+  if (!(pid > 0)) return false;
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }
 
 async function openDataDir(path: string): Promise<string> {
