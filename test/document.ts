@@ -53,7 +53,9 @@ function resolved(document: OpenAPIObject, answer: DocumentedAnswer | Reference)
 export function answerSchema(document: OpenAPIObject, schema: object): z.ZodType {
   const text = JSON.stringify({ ...schema, $defs: document.components?.schemas ?? {} });
   return z.fromJSONSchema(
-    JSON.parse(text.replaceAll('#/components/schemas/', '#/$defs/')) as z.core.JSONSchema.JSONSchema,
+    JSON.parse(
+      text.replaceAll('#/components/schemas/', '#/$defs/'),
+    ) as z.core.JSONSchema.JSONSchema,
   );
 }
 

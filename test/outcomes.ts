@@ -33,7 +33,7 @@ export function nextLink(response: Response): string | undefined {
 /** Every item of a list, page by page. */
 export async function readAll<Item>(agent: Agent, first: string): Promise<Item[]> {
   const items: Item[] = [];
-  for (let next: string | undefined = first; next !== undefined; ) {
+  for (let next: string | undefined = first; next !== undefined;) {
     const response: Response = await agent.get(next);
     expect(response.status).toBe(200);
     items.push(...(response.body as Item[]));

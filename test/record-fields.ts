@@ -11,7 +11,19 @@ const same = (...values: unknown[]) => values.map((value) => [value, value] as c
 
 const scale = (min: number, max: number) => ({
   accepted: [...same(min, min + 1, max), [String(min), min], [String(max), max]] as const,
-  refused: [min - 1, max + 1, 2.5, String(min - 1), String(max + 1), '2.5', '', null, true, [], 1e99],
+  refused: [
+    min - 1,
+    max + 1,
+    2.5,
+    String(min - 1),
+    String(max + 1),
+    '2.5',
+    '',
+    null,
+    true,
+    [],
+    1e99,
+  ],
 });
 
 const shortText = (max: number) => ({

@@ -14,6 +14,9 @@ export interface ActivityEvent {
   readonly body?: string;
   readonly oldValue?: unknown;
   readonly newValue?: unknown;
+  /** The marking of what the line tells, where it is stricter than the record's: an observable's, a case's. */
+  readonly tlp?: number;
+  readonly pap?: number;
 }
 
 /** A row of `activities`, for statements that write it beside the change. */
@@ -38,10 +41,10 @@ export function toActivityRow(principal: Principal, event: ActivityEvent): Activ
 /** Inserts activity rows from the JSON array in `source`, as part of a larger statement. */
 export function insertActivitiesSql(source: string): string {
   return `
-  INSERT INTO activities (alert_id, case_id, action, field_name, body, old_value, new_value, actor_kind, actor_id, user_id, username)
-  SELECT x."alertId", x."caseId", x.action, x."fieldName", coalesce(x.body, ''), x."oldValue", x."newValue", x."actorKind", x."actorId", x."userId", x.username
+  INSERT INTO activities (alert_id, case_id, action, field_name, body, old_value, new_value, tlp, pap, actor_kind, actor_id, user_id, username)
+  SELECT x."alertId", x."caseId", x.action, x."fieldName", coalesce(x.body, ''), x."oldValue", x."newValue", coalesce(x.tlp, 0), coalesce(x.pap, 0), x."actorKind", x."actorId", x."userId", x.username
   FROM jsonb_to_recordset(${source}) AS x("alertId" uuid, "caseId" uuid, action text, "fieldName" text, body text,
-    "oldValue" jsonb, "newValue" jsonb, "actorKind" text, "actorId" uuid, "userId" uuid, username text)`;
+    "oldValue" jsonb, "newValue" jsonb, tlp int, pap int, "actorKind" text, "actorId" uuid, "userId" uuid, username text)`;
 }
 
 /** Records lines of history in the transaction that makes it. */

@@ -101,6 +101,8 @@ export class ObservablesService {
             action: 'added' as const,
             fieldName: 'observables',
             newValue: { id: row.id, dataType: input.dataType, data: row.data },
+            tlp: row.tlp,
+            pap: row.pap,
           })),
         );
         await this.audit.record(

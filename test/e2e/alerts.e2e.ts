@@ -198,12 +198,13 @@ describe('POST /alerts', () => {
         { dataType: 'file', data: '/etc/passwd', attachment: '' },
       ],
     });
-    expect(alert.observables.map(({ dataType, data, attachment }) => [dataType, data, attachment]))
-      .toEqual([
-        ['ip', '10.1.2.3', null],
-        ['ip', '999.1.2.3', null],
-        ['file', '/etc/passwd', null],
-      ]);
+    expect(
+      alert.observables.map(({ dataType, data, attachment }) => [dataType, data, attachment]),
+    ).toEqual([
+      ['ip', '10.1.2.3', null],
+      ['ip', '999.1.2.3', null],
+      ['file', '/etc/passwd', null],
+    ]);
     expect(alert.observables[0]?.message).toBe('');
     expect(alert.observables[1]?.message).not.toBe('');
   });
@@ -378,9 +379,18 @@ describe('POST /alerts', () => {
     const pairs: [path: string, missing: object, ...foreign: object[]][] = [
       ['teams[1]', { teams: [ownTeam, MISSING_ID] }, { teams: [ownTeam, team.id] }],
       ['tags[0]', { tags: [2_000_000_000] }, { tags: [tag.id] }],
-      ['organizations[0]', { organizations: [MISSING_ID] }, { organizations: [other.organizationId] }],
+      [
+        'organizations[0]',
+        { organizations: [MISSING_ID] },
+        { organizations: [other.organizationId] },
+      ],
       ['clientId', { clientId: MISSING_ID }, { clientId: client.id }],
-      ['assigneeId', { assigneeId: MISSING_ID }, { assigneeId: other.userId }, { assigneeId: gone.userId }],
+      [
+        'assigneeId',
+        { assigneeId: MISSING_ID },
+        { assigneeId: other.userId },
+        { assigneeId: gone.userId },
+      ],
     ];
     const count = 'SELECT count(*)::int AS n FROM alerts WHERE organization_id = $1';
     const before = await api.db.row(count, [tenant.organizationId]);
@@ -474,7 +484,13 @@ describe('GET /alerts', () => {
   it('shows each of 300 rows of one timestamp once, by pages of 7, while another client writes', async () => {
     const fresh = await createTenant(api.db);
     const agent = api.http(fresh.key);
-    const ids = await addRecords(api.db, 'alerts', fresh, 300, new Date('2026-01-01T00:00:00.500Z'));
+    const ids = await addRecords(
+      api.db,
+      'alerts',
+      fresh,
+      300,
+      new Date('2026-01-01T00:00:00.500Z'),
+    );
     for (const sort of ['createdAt', '-createdAt', 'severity', '-tinyId']) {
       const seen: string[] = [];
       let next: string | undefined = `/api/alerts?limit=7&sort=${sort}`;
@@ -692,9 +708,10 @@ describe.each(['patch', 'put'] as const)('%s /alerts/:id', (method) => {
   it('keeps the first entry into a stage', async () => {
     const alert = await create();
     const times = () =>
-      api.db.row('SELECT in_progress_at AS started, closed_at AS closed FROM alerts WHERE id = $1', [
-        alert.id,
-      ]);
+      api.db.row(
+        'SELECT in_progress_at AS started, closed_at AS closed FROM alerts WHERE id = $1',
+        [alert.id],
+      );
     expect(await times()).toEqual({ started: null, closed: null });
     await update(alert.id, { statusValue: 'in progress' });
     await update(alert.id, { statusValue: 'closed' });
@@ -766,7 +783,9 @@ describe.each(['patch', 'put'] as const)('%s /alerts/:id', (method) => {
       if (only === 'create') continue;
       for (const [sent, shown] of accepted) {
         const response = await update(alert.id, { fields: { [field]: sent } });
-        expect({ field, sent: brief(sent), status: response.status }).toMatchObject({ status: 200 });
+        expect({ field, sent: brief(sent), status: response.status }).toMatchObject({
+          status: 200,
+        });
         const value = (response.body as Record<string, unknown>)[field];
         if (field === 'customFields') expect(value).toMatchObject(shown as object);
         else expect(value).toEqual(shown);
@@ -784,7 +803,9 @@ describe.each(['patch', 'put'] as const)('%s /alerts/:id', (method) => {
           [{ fields: { [field]: sent } }, 'fields.'],
         ] as const) {
           const response = await update(alert.id, body);
-          expect({ field, sent: brief(sent), status: response.status }).toMatchObject({ status: 400 });
+          expect({ field, sent: brief(sent), status: response.status }).toMatchObject({
+            status: 400,
+          });
           const problem = expectProblem(response, 400, 'VALIDATION_FAILED');
           expect(problem.errors?.[0]?.path.startsWith(prefix + field)).toBe(true);
         }
@@ -810,7 +831,9 @@ describe.each(['patch', 'put'] as const)('%s /alerts/:id', (method) => {
     const { id } = await create();
     expectInvalid(await update(id, { teams: [MISSING_ID] }), ['teams[0]'], 'REFERENCE_NOT_FOUND');
     expectInvalid(
-      await update(id, { fields: { assigneeId: other.userId, organizations: [other.organizationId] } }),
+      await update(id, {
+        fields: { assigneeId: other.userId, organizations: [other.organizationId] },
+      }),
       ['fields.organizations[0]', 'fields.assigneeId'],
       'REFERENCE_NOT_FOUND',
     );
@@ -848,7 +871,10 @@ describe.each(['patch', 'put'] as const)('%s /alerts/:id', (method) => {
     const answers = await Promise.all(
       Array.from({ length: 10 }, (_, i) => update(id, { title: `t${i}` }).set('If-Match', '"1"')),
     );
-    expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array<number>(9).fill(412)]);
+    expect(answers.map(({ status }) => status).sort()).toEqual([
+      200,
+      ...Array<number>(9).fill(412),
+    ]);
     expect((await read(id)).version).toBe(2);
   });
 
@@ -889,7 +915,10 @@ describe('DELETE /alerts/:id', () => {
     const answers = await Promise.all(
       Array.from({ length: 10 }, () => http.delete(`/api/alerts/${id}`)),
     );
-    expect(answers.map(({ status }) => status).sort()).toEqual([204, ...Array<number>(9).fill(404)]);
+    expect(answers.map(({ status }) => status).sort()).toEqual([
+      204,
+      ...Array<number>(9).fill(404),
+    ]);
   });
 
   it('answers 400 to an id that is no UUID', async () => {

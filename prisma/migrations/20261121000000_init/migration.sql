@@ -386,6 +386,8 @@ CREATE TABLE "activities" (
     "actor_id" UUID,
     "user_id" UUID,
     "username" TEXT NOT NULL,
+    "tlp" SMALLINT NOT NULL DEFAULT 0,
+    "pap" SMALLINT NOT NULL DEFAULT 0,
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
 
     CONSTRAINT "activities_pkey" PRIMARY KEY ("id")
