@@ -11,6 +11,7 @@ import { AppLogger, createPino } from './common/logger.js';
 import { Metrics } from './common/metrics.js';
 import { logRequests } from './common/request-log.js';
 import { assignRequestId } from './common/request.js';
+import { answerOptions } from './common/route-table.js';
 import type { AppConfig } from './config/config.js';
 import { ChangeFeed } from './database/change-feed.js';
 import { setupDocs } from './docs/docs.setup.js';
@@ -54,6 +55,7 @@ export async function createApp(config: AppConfig): Promise<NestExpressApplicati
   if (config.corsOrigins.length > 0) {
     app.enableCors({ origin: [...config.corsOrigins], exposedHeaders: EXPOSED_HEADERS });
   }
+  app.use(answerOptions);
   app.setGlobalPrefix('api', { exclude: ROOT_ROUTES });
   app.enableVersioning({ type: VersioningType.URI, defaultVersion: [VERSION_NEUTRAL, '1'] });
   app.useGlobalPipes(new SchemaPipe());

@@ -31,7 +31,7 @@ export function operationsOf(document: OpenAPIObject): Operation[] {
           method,
           path,
           answers: Object.fromEntries(answers) as Operation['answers'],
-          isGuarded: operation.security !== undefined,
+          isGuarded: (operation.security ?? []).length > 0,
         },
       ];
     }),

@@ -15,5 +15,5 @@ export const TEST_ENVIRONMENT = {
   API_KEY_PEPPER: Buffer.alloc(32, 'pepper').toString('base64'),
   SESSION_SECRET: Buffer.alloc(32, 'session').toString('base64'),
   AUTH_FAILURES_PER_MINUTE: '1000000',
-  LOG_LEVEL: 'silent',
+  LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
 } as const satisfies NodeJS.ProcessEnv;

@@ -5,6 +5,8 @@ import type { z } from 'zod';
 interface AnswerOptions {
   readonly status?: number;
   readonly description?: string;
+  /** Another status that the same answer may have. */
+  readonly otherStatus?: number;
 }
 
 /** What the route does in a line, its status and the schema of its answer; errors are added to the document by rule. */
@@ -13,10 +15,12 @@ export function Answers(
   schema: z.ZodType | null,
   options: AnswerOptions = {},
 ): MethodDecorator {
-  const { status = schema ? 200 : 204, description } = options;
+  const { status = schema ? 200 : 204, description, otherStatus = status } = options;
+  const answer = { description: summary, ...(schema && { standardSchema: schema }) };
   return applyDecorators(
     HttpCode(status),
     ApiOperation({ summary, ...(description !== undefined && { description }) }),
-    ApiResponse({ status, description: summary, ...(schema && { standardSchema: schema }) }),
+    ApiResponse({ status, ...answer }),
+    ApiResponse({ status: otherStatus, ...answer }),
   );
 }

@@ -80,10 +80,15 @@ function jsonFault(root: unknown): string | null {
 }
 
 /** A JSON object kept as it comes: at most 20 levels and 10 000 values. */
-export const jsonObjectSchema = z.record(z.string(), z.unknown()).superRefine((value, context) => {
-  const fault = jsonFault(value);
-  if (fault !== null) context.addIssue(fault);
-});
+export const jsonObjectSchema = z.preprocess(
+  // Before the record, which leaves out a key named __proto__ without a word.
+  (value, context) => {
+    const fault = jsonFault(value);
+    if (fault !== null) context.addIssue(fault);
+    return value;
+  },
+  z.record(z.string(), z.unknown()),
+);
 
 /** A reference by id, plain or as `{ "id": … }`; both are documented forms. */
 export function reference<T extends z.ZodType>(id: T) {

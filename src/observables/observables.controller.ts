@@ -29,6 +29,7 @@ import type { CreatedObservables } from './observables.service.js';
 
 const CREATED = {
   status: 201,
+  otherStatus: 200,
   description:
     'Values that the parent already holds are answered as they are, with 200 when none is new.',
 };

@@ -146,8 +146,9 @@ export async function insertObservables(
 export async function findEqual(sql: Sql, rows: readonly ObservableRow[]): Promise<Observable[]> {
   const found = await sql<{ observable: Observable }>(
     `SELECT row_to_json(x) AS observable
-     FROM jsonb_to_recordset($1::jsonb) WITH ORDINALITY
-       AS wanted("alertId" uuid, "caseId" uuid, "typeId" int, "valueHash" text, place bigint)
+     FROM ROWS FROM (jsonb_to_recordset($1::jsonb)
+         AS ("alertId" uuid, "caseId" uuid, "typeId" int, "valueHash" text)) WITH ORDINALITY
+       AS wanted("alertId", "caseId", "typeId", "valueHash", place)
      JOIN observables o ON o.deleted_at IS NULL AND o.type_id = wanted."typeId"
        AND o.value_hash = decode(wanted."valueHash", 'hex')
        AND (o.alert_id = wanted."alertId" OR o.case_id = wanted."caseId")

@@ -117,7 +117,10 @@ export class ObservablesService {
           })),
         );
       }
-      return { observables: await findEqual(sql, wanted), isNew: inserted.size > 0 };
+      const observables = await findEqual(sql, wanted);
+      // What was there already may be marked above what the caller may see.
+      for (const observable of observables) assertCleared(principal, observable);
+      return { observables, isNew: inserted.size > 0 };
     });
   }
 

@@ -21,7 +21,7 @@ const POOL_MAX = 10;
 const CONNECTIONS = 10;
 const ROUNDS = 3;
 const ROUND_SECONDS = 4;
-const WARM_UP_SECONDS = 2;
+const WARM_UP_SECONDS = 5;
 const SEEDED_ALERTS = 1_000;
 /** So many that their 5 500 requests a minute each are never used up. */
 const LIMITED_KEYS = 40;

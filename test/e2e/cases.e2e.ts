@@ -714,7 +714,7 @@ describe.each(['patch', 'put'] as const)('%s /cases/:id', (method) => {
       teams: [{ id: team.id }],
       organizations: [tenant.organizationId],
     });
-    const changed = response.body as Case;
+    const changed = response.body as CaseDetail;
     expect(changed.tags.map(({ name }) => name).sort()).toEqual([tag.name, 'two'].sort());
     expect(changed.teams).toEqual([team]);
     expect(changed.organizations.map(({ id }) => id)).toEqual([tenant.organizationId]);
