@@ -89,7 +89,7 @@ export class DocumentChecker {
       return;
     }
     const [type] = Object.keys(answer.content ?? {});
-    const sent = (response.headers['content-type'] as string | undefined)?.split(';')[0];
+    const sent = response.headers['content-type']?.split(';')[0];
     if (sent !== type) {
       this.violations.add(`${name}: sent as ${String(sent)}, documented as ${String(type)}`);
       return;

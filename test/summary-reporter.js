@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs';
+import process from 'node:process';
 
 /** Ends the output with one line of counts, for people and scripts that read only the last line. */
 export default class SummaryReporter {

@@ -442,7 +442,9 @@ describe('GET /cases', () => {
     expect(response.status).toBe(200);
     const listed = expectMatches(z.array(listedCaseSchema), response.body);
     expect(Object.keys(listed[0] ?? {})).toEqual(expect.arrayContaining(LISTED_KEYS));
-    expect(listed).toEqual(cases.reverse().map((item) => expect.objectContaining({ ...item })));
+    expect(listed).toEqual(
+      cases.reverse().map((item) => expect.objectContaining({ ...item }) as ListedCase),
+    );
     expect(listed[0]).toMatchObject({
       status: { value: 'new', stage: 'New' },
       severityLabel: 'Medium',
@@ -732,7 +734,10 @@ describe.each(['patch', 'put'] as const)('%s /cases/:id', (method) => {
     await update(record.id, { statusValue: 'in progress' });
     await update(record.id, { statusValue: 'resolved' });
     const first = await times();
-    expect(first).toEqual({ started: expect.any(Date), closed: expect.any(Date) });
+    expect(first).toEqual({
+      started: expect.any(Date) as Date,
+      closed: expect.any(Date) as Date,
+    });
     await update(record.id, { statusValue: 'in-progress' });
     await update(record.id, { statusValue: 'false-positive' });
     expect(await times()).toEqual(first);
@@ -933,7 +938,7 @@ describe('DELETE /cases/:id', () => {
     const record = await createAndRead();
     await http.delete(`/api/cases/${record.id}`);
     const row = await api.db.row('SELECT deleted_at FROM cases WHERE id = $1', [record.id]);
-    expect(row).toEqual({ deleted_at: expect.any(Date) });
+    expect(row).toEqual({ deleted_at: expect.any(Date) as Date });
     expect((await auditOf(record.id)).map(({ action }) => action)).toEqual([
       'case.created',
       'case.deleted',

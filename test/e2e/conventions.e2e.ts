@@ -347,7 +347,7 @@ describe('413', () => {
       headers: { Authorization: `Bearer ${tenant.key}`, 'Content-Type': 'application/json' },
       body: new Blob([large]).stream(),
       duplex: 'half',
-    } as RequestInit);
+    });
     expect(chunked.status).toBe(413);
     const bomb = gzipSync(Buffer.alloc(50 * 1024 ** 2, ' '));
     const compressed = await postText(bomb, { 'Content-Encoding': 'gzip' });
@@ -527,8 +527,8 @@ describe('a hostile body', () => {
     ['email', `${'a@'.repeat(5000)}!`],
     ['url', `http://${'a.'.repeat(5000)}[.]`],
     ['domain', `${'a-'.repeat(5000)}.`],
-    ['ip', `${'1.'.repeat(5000)}`],
-    ['ip', `${'::'.repeat(5000)}`],
+    ['ip', '1.'.repeat(5000)],
+    ['ip', '::'.repeat(5000)],
     ['hash', 'f'.repeat(10_001)],
     ['registry', '\\'.repeat(10_000)],
     ['regexp', '(a+)+'.repeat(2000)],

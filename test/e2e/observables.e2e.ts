@@ -193,7 +193,7 @@ describe.each(WAYS)('$name', ({ kind, nested }) => {
 
   it('writes an activity of the parent and an audit entry', async () => {
     const id = await parent(kind);
-    const { body } = await post(id, { dataType: 'ip', data: '10.7.7.7' });
+    const created = await post(id, { dataType: 'ip', data: '10.7.7.7' });
     const lines = await api.db.rows(
       `SELECT action, new_value AS new FROM activities WHERE ${kind}_id = $1 ORDER BY activities.id`,
       [id],
@@ -202,7 +202,7 @@ describe.each(WAYS)('$name', ({ kind, nested }) => {
     expect(lines[1]).toMatchObject({ action: 'added', new: { data: '10.7.7.7' } });
     const entry = await api.db.row(
       'SELECT action, organization_id::text AS organization FROM audit_entries WHERE target_id::text = $1',
-      [(body as Observable).id],
+      [(created.body as Observable).id],
     );
     expect(entry).toEqual({
       action: 'observable.created',

@@ -231,7 +231,7 @@ describe.each(KINDS)('a $kind shared with a linked organization', ({ kind, path,
       wanted.push((await create(path, { organizations, visibleToAllOrganizations: i === 2 })).id);
       await create(path);
     }
-    const table = `${kind}s` as 'alerts' | 'cases';
+    const table = kind === 'alert' ? 'alerts' : 'cases';
     wanted.unshift(...(await addRecords(api.db, table, fresh, 3, new Date('2026-01-01'))).sort());
     for (const limit of [1, 2, 3, 100]) {
       const seen = await idsOf(fresh, `${path}?sort=createdAt&limit=${limit}`);
