@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import type { DynamicModule } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
+import { ActivitiesModule } from './activities/activities.module.js';
 import { AlertsModule } from './alerts/alerts.module.js';
 import { ApiKeysModule } from './api-keys/api-keys.module.js';
 import { AuditModule } from './audit/audit.module.js';
@@ -21,12 +22,15 @@ import { DocsModule } from './docs/docs.module.js';
 import { HealthModule } from './health/health.module.js';
 import { ObservablesModule } from './observables/observables.module.js';
 import { RateLimitGuard } from './rate-limit/rate-limit.guard.js';
+import { TagsModule } from './tags/tags.module.js';
 import { UsersModule } from './users/users.module.js';
 
 const FEATURES = [
   AlertsModule,
   CasesModule,
   ObservablesModule,
+  ActivitiesModule,
+  TagsModule,
   UsersModule,
   ApiKeysModule,
   HealthModule,

@@ -141,3 +141,12 @@ export function assertOwner(principal: Principal, organizationId: string, action
   if (isOwner(principal, organizationId)) return;
   throw new AppError('OWNER_ONLY', `Only the owning organization may ${action}.`);
 }
+
+/** @throws AppError `INSUFFICIENT_ROLE` unless the caller administers the whole platform. */
+export function assertPlatformAdmin(principal: Principal): void {
+  if (principal.everyOrganization) return;
+  throw new AppError(
+    'INSUFFICIENT_ROLE',
+    'This belongs to the whole instance: only a platform administrator may change it.',
+  );
+}

@@ -1,13 +1,17 @@
 import { Module } from '@nestjs/common';
+import { CasesModule } from '../cases/cases.module.js';
 import { ObservablesModule } from '../observables/observables.module.js';
 import { RecordsModule } from '../records/records.module.js';
+import { AlertIntakeService } from './alert-intake.service.js';
+import { AlertPromotionController } from './alert-promotion.controller.js';
+import { AlertPromotionService } from './alert-promotion.service.js';
 import { AlertsController } from './alerts.controller.js';
 import { AlertsService } from './alerts.service.js';
 
 @Module({
-  imports: [RecordsModule, ObservablesModule],
-  controllers: [AlertsController],
-  providers: [AlertsService],
+  imports: [RecordsModule, ObservablesModule, CasesModule],
+  controllers: [AlertPromotionController, AlertsController],
+  providers: [AlertsService, AlertIntakeService, AlertPromotionService],
   exports: [AlertsService],
 })
 export class AlertsModule {}

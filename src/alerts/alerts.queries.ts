@@ -25,6 +25,7 @@ import {
 } from '../records/record-sql.js';
 import type { AnswerSources } from '../records/record-sql.js';
 import type { NewLinks } from '../records/new-links.js';
+import type { DedupKey } from './alert-dedup.js';
 import type { AlertRow } from './alert.mapper.js';
 
 const STORED = storedSources('alert');
@@ -149,6 +150,7 @@ export interface NewAlert {
   readonly createdById: string;
   readonly clientId: string | null;
   readonly clientName: string | null;
+  readonly primaryAlertId: string | null;
 }
 
 /** Everything one intake writes, as sets. */
@@ -159,7 +161,28 @@ export interface NewAlerts extends NewLinks {
   readonly audit: readonly AuditRow[];
 }
 
-/** Inserts alerts with all that belongs to them in one statement, and answers them as they are then read. */
+/** Inserts alerts with all that belongs to them, as the CTEs of one statement whose `$1` holds the sets. */
+const INSERT_ALERTS = `WITH ${NEW_CLIENTS_SQL},
+new_records AS (
+  INSERT INTO alerts (id, organization_id, title, description, status_id, severity, tlp, pap, count, type, source, source_ref,
+    external_link, custom_fields, visible_to_all_organizations, assignee_id, created_by_id, client_id, primary_alert_id,
+    in_progress_at, closed_at)
+  SELECT x.id, x."organizationId", x.title, x.description, x."statusId", x.severity, x.tlp, x.pap, x.count, x.type, x.source,
+    x."sourceRef", x."externalLink", x."customFields", x."visibleToAll", x."assigneeId", x."createdById",
+    coalesce(x."clientId", (SELECT client.id FROM new_clients client
+      WHERE client.organization_id = x."organizationId" AND lower(client.name) = lower(x."clientName"))),
+    x."primaryAlertId", CASE WHEN x.stage = 'InProgress' THEN now() END, CASE WHEN x.stage = 'Closed' THEN now() END
+  FROM jsonb_to_recordset($1::jsonb->'records') AS x(id uuid, "organizationId" uuid, title text, description text, "statusId" uuid,
+    stage text, severity int, tlp int, pap int, count int, type text, source text, "sourceRef" text, "externalLink" text,
+    "customFields" jsonb, "visibleToAll" bool, "assigneeId" uuid, "createdById" uuid, "clientId" uuid, "clientName" text,
+    "primaryAlertId" uuid)
+  RETURNING *),
+new_observables AS (${insertObservablesSql("$1::jsonb->'observables'")}),
+${newLinksSql('alert')},
+new_activities AS (${insertActivitiesSql("$1::jsonb->'activities'")}),
+new_audit AS (${insertAuditSql("$1::jsonb->'audit'")})`;
+
+/** Inserts alerts in one statement and answers them as they are then read. */
 export async function insertAlerts(
   sql: Sql,
   principal: Principal,
@@ -169,26 +192,63 @@ export async function insertAlerts(
   params.add(JSON.stringify(alerts));
   const columns = alertColumns(principal, INSERTED, params, null);
   const rows = await sql<{ alert: AlertRow }>(
-    `WITH ${NEW_CLIENTS_SQL},
-new_records AS (
-  INSERT INTO alerts (id, organization_id, title, description, status_id, severity, tlp, pap, count, type, source, source_ref,
-    external_link, custom_fields, visible_to_all_organizations, assignee_id, created_by_id, client_id, in_progress_at, closed_at)
-  SELECT x.id, x."organizationId", x.title, x.description, x."statusId", x.severity, x.tlp, x.pap, x.count, x.type, x.source,
-    x."sourceRef", x."externalLink", x."customFields", x."visibleToAll", x."assigneeId", x."createdById",
-    coalesce(x."clientId", (SELECT client.id FROM new_clients client
-      WHERE client.organization_id = x."organizationId" AND lower(client.name) = lower(x."clientName"))),
-    CASE WHEN x.stage = 'InProgress' THEN now() END, CASE WHEN x.stage = 'Closed' THEN now() END
-  FROM jsonb_to_recordset($1::jsonb->'records') AS x(id uuid, "organizationId" uuid, title text, description text, "statusId" uuid,
-    stage text, severity int, tlp int, pap int, count int, type text, source text, "sourceRef" text, "externalLink" text,
-    "customFields" jsonb, "visibleToAll" bool, "assigneeId" uuid, "createdById" uuid, "clientId" uuid, "clientName" text)
-  RETURNING *),
-new_observables AS (${insertObservablesSql("$1::jsonb->'observables'")}),
-${newLinksSql('alert')},
-new_activities AS (${insertActivitiesSql("$1::jsonb->'activities'")}),
-new_audit AS (${insertAuditSql("$1::jsonb->'audit'")})
-SELECT row_to_json(x) AS alert FROM (
-  SELECT ${columns} FROM new_records r JOIN statuses s ON s.id = r.status_id) x`,
+    `${INSERT_ALERTS} SELECT row_to_json(x) AS alert FROM (
+      SELECT ${columns} FROM new_records r JOIN statuses s ON s.id = r.status_id) x`,
     params.values,
   );
   return rows.map((row) => row.alert);
+}
+
+/** Inserts alerts in one statement without reading them. */
+export async function insertAlertsBriefly(sql: Sql, alerts: NewAlerts): Promise<void> {
+  await sql(`${INSERT_ALERTS} SELECT count(*) FROM new_records`, [JSON.stringify(alerts)]);
+}
+
+/** Holds the names until the transaction ends, in one order for everybody, so that nobody waits in a circle. */
+export async function lockDedupKeys(sql: Sql, names: readonly string[]): Promise<void> {
+  await sql(
+    `SELECT pg_advisory_xact_lock(lock.id)::text
+     FROM (SELECT DISTINCT hashtextextended(name, 0) AS id FROM unnest($1::text[]) AS name ORDER BY 1) lock`,
+    [names],
+  );
+}
+
+/** The newest alert with the key that the caller is cleared for, an open one first; null when there is none. */
+export async function findDuplicate(
+  sql: Sql,
+  principal: Principal,
+  organizationId: string,
+  key: DedupKey,
+): Promise<{ readonly id: string; readonly isOpen: boolean } | null> {
+  const params = new SqlParams();
+  const where = [
+    `r.organization_id = ${params.add(organizationId, 'uuid')}`,
+    `r.source_ref = ${params.add(key.sourceRef)}`,
+    `r.source = ${params.add(key.source)}`,
+    `r.type = ${params.add(key.type)}`,
+    'r.deleted_at IS NULL',
+    clearedFor(principal, 'r', params),
+  ].join(' AND ');
+  const [row] = await sql<{ id: string; isOpen: boolean }>(
+    `SELECT r.id, s.stage <> 'Closed' AS "isOpen" FROM alerts r JOIN statuses s ON s.id = r.status_id
+     WHERE ${where} ORDER BY s.stage = 'Closed', r.created_at DESC, r.id DESC LIMIT 1`,
+    params.values,
+  );
+  return row ?? null;
+}
+
+/** Adds to an alert's count, which stops at the largest integer; answers the count before and after. */
+export async function addCount(
+  sql: Sql,
+  id: string,
+  count: number,
+): Promise<{ readonly before: number; readonly after: number }> {
+  const [row] = await sql<{ before: number; after: number }>(
+    `WITH old AS (SELECT id, count FROM alerts WHERE id = $1::uuid FOR UPDATE)
+     UPDATE alerts a SET count = least(a.count::bigint + $2::int, 2147483647)::int, updated_at = now(), version = a.version + 1
+     FROM old WHERE a.id = old.id RETURNING old.count AS before, a.count AS after`,
+    [id, count],
+  );
+  if (!row) throw new Error('The alert to count is gone.');
+  return row;
 }

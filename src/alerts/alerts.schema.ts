@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import { jsonObjectSchema, idSchema } from '../common/fields.js';
+import { createCaseSchema } from '../cases/cases.schema.js';
+import { idSchema, jsonObjectSchema, queryBoolean, reference } from '../common/fields.js';
+import { bulkUpdateBody } from '../records/record-bulk.js';
 import {
   descriptionSchema,
   nestedObservableSchema,
@@ -74,18 +76,98 @@ export const createAlertSchema = z.preprocess(
 export type CreateAlert = z.output<typeof createAlertSchema>;
 
 /** `PATCH` and `PUT /alerts/{id}` [C], flat or wrapped in `fields`. */
-export const updateAlertSchema = updateBody(
-  'UpdateAlert',
-  {
-    ...recordFields,
-    description: descriptionSchema,
-    count: z.number().int().min(1).max(2_147_483_647),
-    aiInsights: jsonObjectSchema.nullable(),
-  },
-  { statusValue: 'in-progress', severity: 4 },
+const updateFields = {
+  ...recordFields,
+  description: descriptionSchema,
+  count: z.number().int().min(1).max(2_147_483_647),
+  aiInsights: jsonObjectSchema.nullable(),
+};
+
+const UPDATE_EXAMPLE = { statusValue: 'in-progress', severity: 4 };
+
+export const updateAlertSchema = updateBody('UpdateAlert', updateFields, UPDATE_EXAMPLE);
+
+/** The fields of an update for up to a thousand alerts. */
+export const bulkUpdateAlertsSchema = bulkUpdateBody(
+  'BulkUpdateAlerts',
+  updateFields,
+  UPDATE_EXAMPLE,
 );
 
+export type BulkUpdateAlerts = z.output<typeof bulkUpdateAlertsSchema>;
+
 export type UpdateAlert = z.output<typeof updateAlertSchema>;
+
+/** `POST /alerts/bulk`: each item is judged by itself, as a body of `POST /alerts`. */
+export const bulkCreateAlertsSchema = z
+  .strictObject({
+    alerts: z
+      .array(z.unknown())
+      .min(1)
+      .max(1000)
+      .meta({ description: 'Bodies as for `POST /alerts`.' }),
+    atomic: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'Whether one failure leaves all unstored.' }),
+  })
+  .meta({ id: 'BulkCreateAlerts', example: { alerts: [EXAMPLE], atomic: false } });
+
+export type BulkCreateAlerts = z.output<typeof bulkCreateAlertsSchema>;
+
+export const bulkCreatedSchema = z
+  .object({
+    createdCount: z.int(),
+    failedCount: z.int(),
+    results: z.array(
+      z.object({
+        index: z.int(),
+        status: z.int().meta({ description: 'As an HTTP status; 200 for what was stored.' }),
+        id: z.string().optional(),
+        code: z.string().optional(),
+        detail: z.string().optional(),
+      }),
+    ),
+  })
+  .meta({ id: 'BulkCreated' });
+
+export type BulkCreated = z.output<typeof bulkCreatedSchema>;
+
+const alertIdsSchema = z
+  .array(reference(idSchema))
+  .min(1)
+  .max(50)
+  .meta({ description: 'One to fifty alerts.' });
+
+const ALERT_IDS = ['01900000-0000-7000-8000-000000000000'];
+
+/** `POST /alerts/create-case` [C]: the body of a case with the alerts it is made from. */
+export const createCaseFromAlertsSchema = createCaseSchema
+  .extend({ alertIds: alertIdsSchema })
+  .meta({
+    id: 'CreateCaseFromAlerts',
+    example: { title: 'Phishing wave', statusValue: 'new', severity: 3, alertIds: ALERT_IDS },
+  });
+
+export type CreateCaseFromAlerts = z.output<typeof createCaseFromAlertsSchema>;
+
+export const caseFromAlertsSchema = z.object({ caseId: idSchema }).meta({ id: 'CaseFromAlerts' });
+
+export type CaseFromAlerts = z.output<typeof caseFromAlertsSchema>;
+
+export const mergeAlertsSchema = z
+  .strictObject({ alertIds: alertIdsSchema })
+  .meta({ id: 'MergeAlerts', example: { alertIds: ALERT_IDS } });
+
+export type MergeAlerts = z.output<typeof mergeAlertsSchema>;
+
+export const mergeQuery = z.strictObject({
+  reopen: queryBoolean
+    .default(false)
+    .meta({ description: 'Whether a closed case is opened again.' }),
+});
+
+export type MergeQuery = z.output<typeof mergeQuery>;
 
 /** An alert as answers carry it [C]; every key is always present. */
 export const alertSchema = z

@@ -1,99 +1,38 @@
 import { Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import { assertCleared, assertOwner } from '../access/access.js';
-import { recordActivities, toActivityRow } from '../activities/activity.js';
-import { toAuditRow } from '../audit/audit-entry.js';
+import { recordActivities } from '../activities/activity.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
+import { NO_PRECONDITION } from '../common/etag.js';
 import type { Precondition } from '../common/etag.js';
 import { Cursors, Page } from '../common/pagination.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
-import { distinctRows, toObservableRow } from '../observables/observable-row.js';
-import { ObservableTypesService } from '../observables/observable-types.service.js';
-import type { RecordListQuery } from '../records/record.schema.js';
+import type { SqlParams } from '../database/sql.js';
+import { forEachRecord } from '../records/record-bulk.js';
+import type { BulkDelete, BulkDeleted, BulkUpdated } from '../records/record-bulk.js';
 import { listPage } from '../records/record-list.js';
 import { RecordUpdater } from '../records/record-updater.service.js';
 import type { RecordAccess } from '../records/record-updater.service.js';
-import { toNewLinks } from '../records/new-links.js';
 import { softDelete } from '../records/record-writes.js';
-import { ReferencesService } from '../records/references.service.js';
 import { StatusesService } from '../statuses/statuses.service.js';
 import { toAlert } from './alert.mapper.js';
 import type { AlertRow } from './alert.mapper.js';
+import { alertConditions } from './alert-filter.js';
+import type { AlertListQuery } from './alert-filter.js';
 import { alertNotFound } from './alerts.errors.js';
-import { countAlerts, findAlert, insertAlerts, listAlerts, lockAlert } from './alerts.queries.js';
-import type { NewAlerts } from './alerts.queries.js';
-import type { Alert, CreateAlert, UpdateAlert } from './alerts.schema.js';
+import { countAlerts, findAlert, listAlerts, lockAlert } from './alerts.queries.js';
+import type { Alert, BulkUpdateAlerts, UpdateAlert } from './alerts.schema.js';
 
 @Injectable()
 export class AlertsService {
   constructor(
     private readonly database: Database,
     private readonly statuses: StatusesService,
-    private readonly types: ObservableTypesService,
-    private readonly references: ReferencesService,
     private readonly updater: RecordUpdater,
     private readonly audit: AuditService,
     private readonly cursors: Cursors,
   ) {}
-
-  /** Stores the alert with its observables, tags, activity and audit entry in one statement. */
-  async create(principal: Principal, input: CreateAlert): Promise<Alert> {
-    const status = await this.statuses.resolve('alert', input.statusValue, 'statusValue');
-    const types = await this.types.list();
-    assertCleared(principal, input);
-    for (const observable of input.observables) assertCleared(principal, observable);
-    const organizationId = this.references.ownerOf(principal, input.organizations);
-    await this.references.assertExist(principal, input, organizationId);
-
-    const id = uuidv7();
-    const parent = { alertId: id, caseId: null, organizationId, tlp: input.tlp, pap: input.pap };
-    const rows: NewAlerts = {
-      ...toNewLinks(id, organizationId, input),
-      records: [
-        {
-          id,
-          organizationId,
-          title: input.title,
-          description: input.description,
-          statusId: status.id,
-          stage: status.stage,
-          severity: input.severity,
-          tlp: input.tlp,
-          pap: input.pap,
-          count: input.count,
-          type: input.type ?? null,
-          source: input.source ?? null,
-          sourceRef: input.sourceRef ?? null,
-          externalLink: input.externalLink ?? null,
-          customFields: input.customFields,
-          visibleToAll: input.visibleToAllOrganizations,
-          assigneeId: input.assigneeId ?? null,
-          createdById: principal.userId,
-          clientId: input.clientId ?? null,
-          clientName: input.clientName ?? null,
-        },
-      ],
-      observables: distinctRows(
-        input.observables.map((observable) =>
-          toObservableRow(observable, types, parent, principal.userId),
-        ),
-      ),
-      activities: [toActivityRow(principal, { alertId: id, action: 'created', body: input.title })],
-      audit: [
-        toAuditRow(principal, {
-          action: 'alert.created',
-          targetKind: 'alert',
-          targetId: id,
-          organizationId,
-        }),
-      ],
-    };
-    const [row] = await insertAlerts(this.database.sqlFor(principal), principal, rows);
-    if (!row) throw new Error('The insert returned no row.');
-    return toAlert(row);
-  }
 
   async get(principal: Principal, id: string): Promise<Alert> {
     const row = await findAlert(this.database.sqlFor(principal), principal, id);
@@ -102,10 +41,11 @@ export class AlertsService {
     return toAlert(row);
   }
 
-  async list(principal: Principal, query: RecordListQuery): Promise<Page<Alert>> {
+  async list(principal: Principal, query: AlertListQuery): Promise<Page<Alert>> {
     const sql = this.database.sqlFor(principal);
     const statuses = await this.statuses.list('alert');
-    const page = await listPage<AlertRow>(principal, query, statuses, this.cursors, {
+    const conditions = (params: SqlParams) => alertConditions(query, statuses, params);
+    const page = await listPage<AlertRow>(query, conditions, this.cursors, {
       name: 'alerts',
       rows: async (shape) =>
         (await listAlerts(sql, principal, shape)).map(({ alert, sort }) => ({ row: alert, sort })),
@@ -140,6 +80,24 @@ export class AlertsService {
         organizationId: row.ownerOrganizationId,
       });
     });
+  }
+
+  /** Updates up to a thousand alerts, each obeying tenant, clearance and statuses by itself. */
+  async updateMany(
+    principal: Principal,
+    { ids, ...update }: BulkUpdateAlerts,
+  ): Promise<BulkUpdated> {
+    const { succeeded, ...rest } = await forEachRecord(ids, (id) =>
+      this.update(principal, id, update, NO_PRECONDITION),
+    );
+    return { updatedCount: succeeded, ...rest };
+  }
+
+  async removeMany(principal: Principal, { ids }: BulkDelete): Promise<BulkDeleted> {
+    const { succeeded, ...rest } = await forEachRecord(ids, (id) =>
+      this.remove(principal, id, NO_PRECONDITION),
+    );
+    return { deletedCount: succeeded, ...rest };
   }
 
   private access(principal: Principal, id: string): RecordAccess<AlertRow> {

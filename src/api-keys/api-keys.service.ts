@@ -10,8 +10,8 @@ import { SCOPES, SCOPE_NAMES, isRoleAtMost } from '../auth/scopes.js';
 import type { Role, Scope } from '../auth/scopes.js';
 import { referencesNotFound } from '../common/errors.js';
 import type { Precondition } from '../common/etag.js';
-import { keysetAfter } from '../common/keyset.js';
-import { COUNT_MAX, Cursors, Page } from '../common/pagination.js';
+import { pageByCreation } from '../common/keyset.js';
+import { Cursors, Page } from '../common/pagination.js';
 import { ChangeFeed } from '../database/change-feed.js';
 import { isUniqueViolation } from '../database/database-errors.js';
 import { Database } from '../database/database.service.js';
@@ -70,21 +70,17 @@ export class ApiKeysService {
   ) {}
 
   async list(principal: Principal, query: ApiKeyListQuery): Promise<Page<ApiKey>> {
-    const prisma = this.database.prismaFor(principal);
-    const descending = query.sort.startsWith('-');
+    const { credential } = this.database.prismaFor(principal);
     const where = visibleKeys(principal);
-    const [rows, count] = await Promise.all([
-      prisma.credential.findMany({
-        where: { AND: [where, keysetAfter(this.cursors.decode('api-keys', query), descending)] },
-        orderBy: [{ createdAt: descending ? 'desc' : 'asc' }, { id: descending ? 'desc' : 'asc' }],
-        take: query.limit + 1,
-        select: apiKeySelect,
-      }),
-      query.count ? prisma.credential.count({ where, take: COUNT_MAX + 1 }) : null,
-    ]);
-    return Page.of(rows, query, count, (last) =>
-      this.cursors.encode('api-keys', query, [last.createdAt.toISOString(), last.id]),
-    ).map((row) => toApiKey(row));
+    const page = await pageByCreation(
+      'api-keys',
+      query,
+      this.cursors,
+      ({ after, ...order }) =>
+        credential.findMany({ where: { AND: [where, after] }, ...order, select: apiKeySelect }),
+      (take) => credential.count({ where, take }),
+    );
+    return page.map((row) => toApiKey(row));
   }
 
   async get(principal: Principal, id: string): Promise<ApiKey> {

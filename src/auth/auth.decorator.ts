@@ -8,7 +8,8 @@ import type { Scope } from './scopes.js';
 
 /** What a route asks of its caller. */
 export type RouteAccess =
-  { readonly kind: 'public' } | { readonly kind: 'scopes'; readonly scopes: readonly Scope[] };
+  | { readonly kind: 'public' }
+  | { readonly kind: 'scopes'; readonly scopes: readonly Scope[]; readonly match: 'all' | 'any' };
 
 export const ROUTE_ACCESS = 'route-access';
 
@@ -22,12 +23,24 @@ export const SECURITY_SCHEMES = {
 
 /** The route needs a credential that holds all these scopes; none means any valid credential. */
 export function Auth(...scopes: Scope[]): MethodDecorator & ClassDecorator {
+  return authenticated({ kind: 'scopes', scopes, match: 'all' }, scopes);
+}
+
+/** The route needs a credential that holds at least one of these scopes. */
+export function AuthAnyOf(...scopes: Scope[]): MethodDecorator & ClassDecorator {
+  return authenticated({ kind: 'scopes', scopes, match: 'any' }, [`one of ${scopes.join(', ')}`]);
+}
+
+function authenticated(
+  access: RouteAccess,
+  shown: readonly string[],
+): MethodDecorator & ClassDecorator {
   return applyDecorators(
-    SetMetadata(ROUTE_ACCESS, { kind: 'scopes', scopes } satisfies RouteAccess),
+    SetMetadata(ROUTE_ACCESS, access),
     ApiBearerAuth(SECURITY_SCHEMES.bearer),
     ApiSecurity(SECURITY_SCHEMES.header),
     ApiSecurity({ [SECURITY_SCHEMES.access]: [], [SECURITY_SCHEMES.secret]: [] }),
-    ApiExtension('x-required-scopes', scopes),
+    ApiExtension('x-required-scopes', shown),
   );
 }
 

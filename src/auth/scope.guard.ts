@@ -7,6 +7,7 @@ import { AppError } from '../common/errors.js';
 import { ROUTE_ACCESS } from './auth.decorator.js';
 import type { RouteAccess } from './auth.decorator.js';
 import { hasScope } from './scopes.js';
+import type { Scope } from './scopes.js';
 
 /** Refuses with 403 what the credential's address list or scopes do not allow. Last of the guards. */
 @Injectable()
@@ -21,17 +22,16 @@ export class ScopeGuard implements CanActivate {
     if (!isAddressAllowed(principal.ip, allowedCidrs)) {
       throw new AppError('KEY_ADDRESS_NOT_ALLOWED', 'This key may not be used from this address.');
     }
-    if (access.scopes.every((scope) => hasScope(principal.scopes, scope))) return true;
-    const { scopes } = access;
-    throw new AppError(
-      'INSUFFICIENT_SCOPE',
-      `The key needs the scope${scopes.length > 1 ? 's' : ''} ${scopes.join(', ')}.`,
-      {
-        headers: {
-          'WWW-Authenticate': `Bearer realm="casebender", error="insufficient_scope", scope="${scopes.join(' ')}"`,
-        },
+    const { scopes, match } = access;
+    const holds = (scope: Scope) => hasScope(principal.scopes, scope);
+    if (match === 'all' ? scopes.every(holds) : scopes.some(holds)) return true;
+    const wanted =
+      match === 'any' ? 'one of the scopes' : scopes.length > 1 ? 'the scopes' : 'the scope';
+    throw new AppError('INSUFFICIENT_SCOPE', `The key needs ${wanted} ${scopes.join(', ')}.`, {
+      headers: {
+        'WWW-Authenticate': `Bearer realm="casebender", error="insufficient_scope", scope="${scopes.join(' ')}"`,
       },
-    );
+    });
   }
 }
 

@@ -4,20 +4,31 @@ import { z } from 'zod';
 import { Auth, Caller } from '../auth/auth.decorator.js';
 import type { Principal } from '../auth/principal.js';
 import { Answers } from '../common/answers.decorator.js';
+import { BulkBody } from '../common/content.interceptor.js';
 import { IfMatch } from '../common/etag.js';
 import type { Precondition } from '../common/etag.js';
 import { idSchema } from '../common/fields.js';
 import type { Page } from '../common/pagination.js';
-import { recordListQuery } from '../records/record.schema.js';
-import type { RecordListQuery } from '../records/record.schema.js';
 import {
   caseDetailSchema,
   caseSchema,
   createCaseSchema,
   listedCaseSchema,
+  bulkUpdateCasesSchema,
   updateCaseSchema,
 } from './cases.schema.js';
-import type { Case, CaseDetail, CreateCase, ListedCase, UpdateCase } from './cases.schema.js';
+import type {
+  Case,
+  CaseDetail,
+  CreateCase,
+  ListedCase,
+  BulkUpdateCases,
+  UpdateCase,
+} from './cases.schema.js';
+import { bulkDeleteBody, bulkDeletedSchema, bulkUpdatedSchema } from '../records/record-bulk.js';
+import type { BulkDelete, BulkDeleted, BulkUpdated } from '../records/record-bulk.js';
+import { caseListQuery, caseSearchAnswer, caseSearchBody } from './case-filter.js';
+import type { CaseListQuery, CaseSearchAnswer } from './case-filter.js';
 import { CasesService } from './cases.service.js';
 
 @ApiTags('Cases')
@@ -30,7 +41,7 @@ export class CasesController {
   @Answers('List cases, newest first', z.array(listedCaseSchema))
   list(
     @Caller() principal: Principal,
-    @Query({ schema: recordListQuery }) query: RecordListQuery,
+    @Query({ schema: caseListQuery }) query: CaseListQuery,
   ): Promise<Page<ListedCase>> {
     return this.cases.list(principal, query);
   }
@@ -43,6 +54,50 @@ export class CasesController {
     @Body({ schema: createCaseSchema }) input: CreateCase,
   ): Promise<Case> {
     return this.cases.create(principal, input);
+  }
+
+  @Post('search')
+  @Auth('cases:read')
+  @Answers('Search cases', caseSearchAnswer)
+  async search(
+    @Caller() principal: Principal,
+    @Body({ schema: caseSearchBody }) query: CaseListQuery,
+  ): Promise<CaseSearchAnswer> {
+    const page = await this.cases.list(principal, query);
+    return page.toAnswer();
+  }
+
+  @Patch('bulk')
+  @Auth('cases:write')
+  @BulkBody()
+  @Answers('Update up to 1000 cases', bulkUpdatedSchema)
+  updateMany(
+    @Caller() principal: Principal,
+    @Body({ schema: bulkUpdateCasesSchema }) input: BulkUpdateCases,
+  ): Promise<BulkUpdated> {
+    return this.cases.updateMany(principal, input);
+  }
+
+  @Put('bulk')
+  @Auth('cases:write')
+  @BulkBody()
+  @Answers('Update up to 1000 cases (the same as PATCH)', bulkUpdatedSchema)
+  replaceMany(
+    @Caller() principal: Principal,
+    @Body({ schema: bulkUpdateCasesSchema }) input: BulkUpdateCases,
+  ): Promise<BulkUpdated> {
+    return this.cases.updateMany(principal, input);
+  }
+
+  @Post('bulk/delete')
+  @Auth('cases:write')
+  @BulkBody()
+  @Answers('Delete up to 1000 cases', bulkDeletedSchema)
+  removeMany(
+    @Caller() principal: Principal,
+    @Body({ schema: bulkDeleteBody }) input: BulkDelete,
+  ): Promise<BulkDeleted> {
+    return this.cases.removeMany(principal, input);
   }
 
   @Get(':id')

@@ -7,6 +7,7 @@ import {
   tagAnswerSchema,
   userSchema,
 } from '../records/answer.schema.js';
+import { bulkUpdateBody } from '../records/record-bulk.js';
 import {
   descriptionSchema,
   nestedObservableSchema,
@@ -112,19 +113,28 @@ export const createCaseSchema = z
 export type CreateCase = z.output<typeof createCaseSchema>;
 
 /** `PATCH` and `PUT /cases/{id}` [C], flat or wrapped in `fields`. */
-export const updateCaseSchema = updateBody(
-  'UpdateCase',
-  {
-    ...recordFields,
-    description: descriptionSchema.nullable(),
-    flag: z.boolean(),
-    extraData: jsonObjectSchema.nullable(),
-    aiInsights: jsonObjectSchema.nullable(),
-    resolutionSummary: text(65_536).nullable(),
-    slaConfig: slaConfigSchema.nullable(),
-  },
-  { statusValue: 'in-progress', flag: true },
+const updateFields = {
+  ...recordFields,
+  description: descriptionSchema.nullable(),
+  flag: z.boolean(),
+  extraData: jsonObjectSchema.nullable(),
+  aiInsights: jsonObjectSchema.nullable(),
+  resolutionSummary: text(65_536).nullable(),
+  slaConfig: slaConfigSchema.nullable(),
+};
+
+const UPDATE_EXAMPLE = { statusValue: 'in-progress', flag: true };
+
+export const updateCaseSchema = updateBody('UpdateCase', updateFields, UPDATE_EXAMPLE);
+
+/** The fields of an update for up to a thousand cases. */
+export const bulkUpdateCasesSchema = bulkUpdateBody(
+  'BulkUpdateCases',
+  updateFields,
+  UPDATE_EXAMPLE,
 );
+
+export type BulkUpdateCases = z.output<typeof bulkUpdateCasesSchema>;
 
 export type UpdateCase = z.output<typeof updateCaseSchema>;
 

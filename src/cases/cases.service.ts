@@ -5,14 +5,17 @@ import { recordActivities, toActivityRow } from '../activities/activity.js';
 import { toAuditRow } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
+import { NO_PRECONDITION } from '../common/etag.js';
 import type { Precondition } from '../common/etag.js';
 import { Cursors, Page } from '../common/pagination.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
+import type { SqlParams } from '../database/sql.js';
 import { distinctRows, toObservableRow } from '../observables/observable-row.js';
 import { ObservableTypesService } from '../observables/observable-types.service.js';
 import { toNewLinks } from '../records/new-links.js';
-import type { RecordListQuery } from '../records/record.schema.js';
+import { forEachRecord } from '../records/record-bulk.js';
+import type { BulkDelete, BulkDeleted, BulkUpdated } from '../records/record-bulk.js';
 import { listPage } from '../records/record-list.js';
 import { RecordUpdater } from '../records/record-updater.service.js';
 import type { RecordAccess } from '../records/record-updater.service.js';
@@ -21,6 +24,8 @@ import { ReferencesService } from '../records/references.service.js';
 import { StatusesService } from '../statuses/statuses.service.js';
 import { withLabels } from './case.mapper.js';
 import type { CaseDetailRow, ListedCaseRow } from './case.mapper.js';
+import { caseConditions } from './case-filter.js';
+import type { CaseListQuery } from './case-filter.js';
 import { caseNotFound } from './cases.errors.js';
 import {
   countCases,
@@ -31,7 +36,14 @@ import {
   releaseAlerts,
 } from './cases.queries.js';
 import type { NewCases } from './cases.queries.js';
-import type { Case, CaseDetail, CreateCase, ListedCase, UpdateCase } from './cases.schema.js';
+import type {
+  Case,
+  CaseDetail,
+  CreateCase,
+  ListedCase,
+  BulkUpdateCases,
+  UpdateCase,
+} from './cases.schema.js';
 
 @Injectable()
 export class CasesService {
@@ -111,10 +123,11 @@ export class CasesService {
     return withLabels(row);
   }
 
-  async list(principal: Principal, query: RecordListQuery): Promise<Page<ListedCase>> {
+  async list(principal: Principal, query: CaseListQuery): Promise<Page<ListedCase>> {
     const sql = this.database.sqlFor(principal);
     const statuses = await this.statuses.list('case');
-    const page = await listPage<ListedCaseRow>(principal, query, statuses, this.cursors, {
+    const conditions = (params: SqlParams) => caseConditions(query, statuses, params);
+    const page = await listPage<ListedCaseRow>(query, conditions, this.cursors, {
       name: 'cases',
       rows: (shape) => listCases(sql, principal, shape),
       count: (shape) => countCases(sql, principal, shape),
@@ -155,6 +168,24 @@ export class CasesService {
         changes: released.map((alertId) => ({ field: 'alerts', old: alertId, new: null })),
       });
     });
+  }
+
+  /** Updates up to a thousand cases, each obeying tenant, clearance and statuses by itself. */
+  async updateMany(
+    principal: Principal,
+    { ids, ...update }: BulkUpdateCases,
+  ): Promise<BulkUpdated> {
+    const { succeeded, ...rest } = await forEachRecord(ids, (id) =>
+      this.update(principal, id, update, NO_PRECONDITION),
+    );
+    return { updatedCount: succeeded, ...rest };
+  }
+
+  async removeMany(principal: Principal, { ids }: BulkDelete): Promise<BulkDeleted> {
+    const { succeeded, ...rest } = await forEachRecord(ids, (id) =>
+      this.remove(principal, id, NO_PRECONDITION),
+    );
+    return { deletedCount: succeeded, ...rest };
   }
 
   private access(principal: Principal, id: string): RecordAccess<CaseDetailRow> {

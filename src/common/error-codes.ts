@@ -39,6 +39,11 @@ export const ERROR_CODES = {
     status: 403,
     meaning: 'The credential lacks a scope that the route needs.',
   },
+  INSUFFICIENT_ROLE: {
+    status: 403,
+    meaning:
+      'The setting belongs to the whole instance: only a platform administrator may change it.',
+  },
   KEY_ADDRESS_NOT_ALLOWED: { status: 403, meaning: 'The key may not be used from this address.' },
   KEY_EXCEEDS_CREATOR: {
     status: 403,
@@ -62,12 +67,39 @@ export const ERROR_CODES = {
   OBSERVABLE_NOT_FOUND: { status: 404, meaning: 'There is no such observable for the caller.' },
   USER_NOT_FOUND: { status: 404, meaning: 'There is no such user for the caller.' },
   API_KEY_NOT_FOUND: { status: 404, meaning: 'There is no such API key for the caller.' },
+  STATUS_NOT_FOUND: { status: 404, meaning: 'There is no such status.' },
+  TAG_NOT_FOUND: { status: 404, meaning: 'There is no such tag for the caller.' },
+  CLIENT_NOT_FOUND: { status: 404, meaning: 'There is no such client for the caller.' },
+  CUSTOM_FIELD_NOT_FOUND: { status: 404, meaning: 'There is no such custom field for the caller.' },
   METHOD_NOT_ALLOWED: { status: 405, meaning: 'The route exists; `Allow` lists its methods.' },
   NOT_ACCEPTABLE: { status: 406, meaning: 'The route answers `application/json` only.' },
   API_KEY_STATE: {
     status: 409,
     meaning:
       'The state of the key forbids the change: a revoked key stays revoked, a rotated one was replaced.',
+  },
+  ALERT_EXISTS: {
+    status: 409,
+    meaning:
+      'Under the policy `reject`: an alert with this type, source and sourceRef is there already.',
+  },
+  ALERT_IN_CASE: {
+    status: 409,
+    meaning: 'The alert is in another case already; `conflictingId` names it.',
+  },
+  STATUS_PROTECTED: {
+    status: 409,
+    meaning:
+      'The server itself relies on this status: it cannot be deleted, moved to another stage or given another value.',
+  },
+  IN_USE: { status: 409, meaning: 'Records use it. Say what replaces it, or change them first.' },
+  CASE_CLOSED: {
+    status: 409,
+    meaning: 'The case is closed. Send `?reopen=true` to open it again.',
+  },
+  OWNERS_DIFFER: {
+    status: 409,
+    meaning: 'The records belong to different organizations and cannot be united.',
   },
   IDEMPOTENCY_IN_PROGRESS: {
     status: 409,

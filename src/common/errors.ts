@@ -76,3 +76,8 @@ export function staleVersion(): AppError {
 export function unavailable(detail = 'The database is not reachable right now.'): AppError {
   return new AppError('UNAVAILABLE', detail, { headers: { 'Retry-After': '2' } });
 }
+
+/** 409 for a name or key that another record has. */
+export function alreadyTaken(detail: string, conflictingId?: string): AppError {
+  return new AppError('CONFLICT', detail, conflictingId === undefined ? {} : { conflictingId });
+}

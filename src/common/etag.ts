@@ -27,6 +27,9 @@ export class Precondition {
   }
 }
 
+/** What changes whatever version there is. */
+export const NO_PRECONDITION = new Precondition(undefined);
+
 /** The `If-Match` of the request, for the service to test where it holds the row. */
 export const IfMatch = createParamDecorator(
   (_: unknown, context: ExecutionContext): Precondition => {

@@ -6,7 +6,7 @@ import { AppError } from './errors.js';
 import { queryBoolean } from './fields.js';
 
 /** Where a page ends: the sort value and the id of its last row. */
-export type Position = readonly [sortValue: string | number, id: string];
+export type Position = readonly [sortValue: string | number, id: string | number];
 
 /** One page of a list; the answer interceptor turns it into a bare array with headers. */
 export class Page<T> {
@@ -30,6 +30,18 @@ export class Page<T> {
       found.length > query.limit && last !== undefined ? toCursor(last) : null,
       count === null ? null : { count, capped: count > COUNT_MAX },
     );
+  }
+
+  /** The page as a search answers it. */
+  toAnswer(): { items: T[]; nextCursor: string | null; total?: number; totalCapped?: boolean } {
+    const { items, nextCursor, total } = this;
+    if (!total) return { items: [...items], nextCursor };
+    return {
+      items: [...items],
+      nextCursor,
+      total: Math.min(total.count, COUNT_MAX),
+      totalCapped: total.capped,
+    };
   }
 
   map<U>(toItem: (item: T) => U): Page<U> {
@@ -66,17 +78,6 @@ export function listQuery<F extends z.ZodRawShape>(sortable: readonly string[], 
     ...filters,
   });
 }
-
-/** A filter that may be repeated or hold values separated by commas. */
-export const valuesFilter = z
-  .union([z.string().max(2000), z.array(z.string().max(2000)).max(100)])
-  .transform((value) =>
-    [value]
-      .flat()
-      .flatMap((part) => part.split(','))
-      .map((part) => part.trim())
-      .filter((part) => part !== ''),
-  );
 
 /** Signs cursors, so that they cannot be changed, nor used with another list, filter or sort. */
 @Injectable()
@@ -126,6 +127,37 @@ export class Cursors {
       .digest()
       .subarray(0, SEAL_BYTES);
   }
+}
+
+/** `limit`, `cursor`, `sort`, `count` and filters of a search body: the same as of the list, as JSON. */
+export function searchBody<F extends z.ZodRawShape>(
+  id: string,
+  sortable: readonly string[],
+  filters: F,
+  example: object,
+) {
+  const sorts = sortable.flatMap((field) => [field, `-${field}`] as const);
+  return z
+    .strictObject({
+      limit: z.int().min(1).max(1000).default(100),
+      cursor: z.string().max(2000).optional(),
+      sort: z.enum(sorts as [string, ...string[]]).default('-createdAt'),
+      count: z.boolean().default(false),
+      ...filters,
+    })
+    .meta({ id, example });
+}
+
+/** What a search answers: the page with its cursor, and the total where asked for. */
+export function searchAnswer<T extends z.ZodType>(id: string, item: T) {
+  return z
+    .object({
+      items: z.array(item),
+      nextCursor: z.string().nullable(),
+      total: z.int().optional(),
+      totalCapped: z.boolean().optional(),
+    })
+    .meta({ id });
 }
 
 const SEAL_BYTES = 16;

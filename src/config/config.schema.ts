@@ -91,9 +91,7 @@ export const environmentSchema = z.object({
     .transform((text) => new Date(text))
     .optional(),
   AUTH_FAILURES_PER_MINUTE: integer(1, 1_000_000).default(60),
-  ALERT_DEDUP: z
-    .enum(['create'], { error: 'this version knows only `create`: every alert is stored' })
-    .default('create'),
+  ALERT_DEDUP: z.enum(['create', 'count', 'reject']).default('create'),
   WEB_CONCURRENCY: z
     .enum(['1'], { error: 'this version runs one process: leave it unset or 1' })
     .default('1'),

@@ -32,6 +32,7 @@ export class AppConfig {
   };
   readonly legacyAuth: { readonly enabled: boolean; readonly sunset: Date | undefined };
   readonly authFailuresPerMinute: number;
+  readonly alertDedup: Environment['ALERT_DEDUP'];
   readonly trustProxy: readonly string[];
   readonly corsOrigins: readonly string[];
   readonly bodyBytesMax: number;
@@ -61,6 +62,7 @@ export class AppConfig {
     };
     this.legacyAuth = { enabled: env.LEGACY_AUTH === 'on', sunset: env.LEGACY_AUTH_SUNSET };
     this.authFailuresPerMinute = env.AUTH_FAILURES_PER_MINUTE;
+    this.alertDedup = env.ALERT_DEDUP;
     this.trustProxy = env.TRUST_PROXY;
     this.corsOrigins = env.CORS_ORIGINS;
     this.bodyBytesMax = env.BODY_LIMIT;

@@ -54,13 +54,13 @@ export class Database implements OnApplicationShutdown {
   }
 
   /**
-   * Runs `work` in one transaction, or in the one the request already runs in.
+   * Runs `work` in one transaction, or in a savepoint of the one the request already runs in.
    *
    * Repeats the whole of it after a serialization failure or a deadlock, so `work` must have no
    * effect outside the database.
    */
   async transaction<T>(owner: TransactionOwner, work: (tx: Tx) => Promise<T>): Promise<T> {
-    if (owner.transaction) return work(owner.transaction);
+    if (owner.transaction) return inSavepoint(owner.transaction, work);
     for (let attempt = 1; ; attempt++) {
       try {
         let committed: Tx | undefined;
@@ -92,5 +92,18 @@ export class Database implements OnApplicationShutdown {
     const name = `s${this.statementNames.size}`;
     this.statementNames.set(statement, name);
     return name;
+  }
+}
+
+/** Work inside a transaction that goes on when it fails: what it wrote is undone. */
+async function inSavepoint<T>(tx: Tx, work: (tx: Tx) => Promise<T>): Promise<T> {
+  await tx.$executeRaw`SAVEPOINT nested`;
+  try {
+    const result = await work(tx);
+    await tx.$executeRaw`RELEASE SAVEPOINT nested`;
+    return result;
+  } catch (error) {
+    await tx.$executeRaw`ROLLBACK TO SAVEPOINT nested`.catch(() => undefined);
+    throw error;
   }
 }

@@ -108,28 +108,6 @@ export async function countObservables(
   return row?.count ?? 0;
 }
 
-/** The record that gets observables. */
-export interface ParentRow extends Marking {
-  readonly organizationId: string;
-}
-
-/** The parent, null when it is not there for the caller; `lock` holds it until the transaction ends. */
-export async function findParent(
-  sql: Sql,
-  principal: Principal,
-  parent: { readonly kind: 'alert' | 'case'; readonly id: string },
-  lock: '' | 'FOR UPDATE',
-): Promise<ParentRow | null> {
-  const tables = parent.kind === 'alert' ? ALERT_TABLES : CASE_TABLES;
-  const params = new SqlParams();
-  const where = `r.id = ${params.add(parent.id, 'uuid')} AND r.deleted_at IS NULL AND ${visibleTo(principal, tables, 'r', params)}`;
-  const rows = await sql<ParentRow>(
-    `SELECT r.organization_id AS "organizationId", r.tlp, r.pap FROM ${tables.records} r WHERE ${where} ${lock}`,
-    params.values,
-  );
-  return rows[0] ?? null;
-}
-
 /** Inserts what the parent does not hold yet; answers the ids of the new ones. */
 export async function insertObservables(
   sql: Sql,

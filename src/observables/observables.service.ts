@@ -4,11 +4,12 @@ import { recordActivities } from '../activities/activity.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
 import { invalidValue, referencesNotFound } from '../common/errors.js';
-import type { AppError } from '../common/errors.js';
 import { COUNT_MAX, Cursors, Page } from '../common/pagination.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
 import type { Observable } from '../records/answer.schema.js';
+import { openParent } from '../records/parent.js';
+import type { Parent } from '../records/parent.js';
 import { bumpVersion } from '../records/record-writes.js';
 import { distinctRows, toObservableRow } from './observable-row.js';
 import { ObservableTypesService, typeNamed } from './observable-types.service.js';
@@ -19,20 +20,12 @@ import {
   findObservable,
   insertObservables,
   listObservables,
-  findParent,
 } from './observables.queries.js';
 import type {
   ChildObservable,
   CreateObservable,
   ObservableListQuery,
 } from './observables.schema.js';
-
-/** The record that observables hang on, and what to answer when it is not there. */
-export interface Parent {
-  readonly kind: 'alert' | 'case';
-  readonly id: string;
-  readonly notFound: () => AppError;
-}
 
 /** What a creation answers: the observables in the order sent, and whether any is new. */
 export interface CreatedObservables {
@@ -78,9 +71,7 @@ export class ObservablesService {
     assertCleared(principal, input);
     return this.database.transaction(principal, async (tx) => {
       const sql = sqlIn(tx);
-      const held = await findParent(sql, principal, parent, 'FOR UPDATE');
-      if (!held) throw parent.notFound();
-      assertCleared(principal, held);
+      const held = await openParent(sql, principal, parent, 'FOR UPDATE');
       const owner = {
         alertId: parent.kind === 'alert' ? parent.id : null,
         caseId: parent.kind === 'case' ? parent.id : null,
@@ -153,9 +144,7 @@ export class ObservablesService {
     parent: Parent,
     query: ObservableListQuery,
   ): Promise<Page<Observable>> {
-    const held = await findParent(this.database.sqlFor(principal), principal, parent, '');
-    if (!held) throw parent.notFound();
-    assertCleared(principal, held);
+    await openParent(this.database.sqlFor(principal), principal, parent);
     return this.list(
       principal,
       parent.kind === 'alert' ? { ...query, alertId: parent.id } : { ...query, caseId: parent.id },

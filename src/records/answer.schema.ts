@@ -7,6 +7,8 @@ export const tagAnswerSchema = z
   .object({ id: z.int(), name: z.string(), color: z.string() })
   .meta({ id: 'Tag' });
 
+export type Tag = z.output<typeof tagAnswerSchema>;
+
 export const statusSchema = z
   .object({
     id: z.string(),

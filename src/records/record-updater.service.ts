@@ -29,6 +29,9 @@ export interface RecordFields {
   readonly customFields?: Record<string, unknown> | undefined;
   readonly teams?: readonly string[] | undefined;
   readonly tags?: readonly TagInput[] | undefined;
+  /** Tags that come and go while the others stay; a bulk update has them. */
+  readonly tagsToAdd?: readonly TagInput[] | undefined;
+  readonly tagsToRemove?: readonly TagInput[] | undefined;
   readonly organizations?: readonly string[] | undefined;
   readonly assigneeId?: string | null | undefined;
   readonly clientId?: string | null | undefined;
@@ -41,6 +44,7 @@ interface RecordRow extends Marking {
   readonly version: number;
   readonly ownerOrganizationId: string;
   readonly customFields: Record<string, unknown>;
+  readonly tags: readonly { readonly id: number; readonly name: string }[];
 }
 
 /** What the updater needs of a kind: hold the row, and read it as answers show it. */
@@ -88,9 +92,10 @@ export class RecordUpdater {
     if (fields.organizations !== undefined || fields.visibleToAllOrganizations !== undefined) {
       assertOwner(principal, before.ownerOrganizationId, 'change who sees the record');
     }
+    const named = { ...fields, tags: [...(fields.tags ?? []), ...(fields.tagsToAdd ?? [])] };
     await this.references.assertExist(
       { ...principal, transaction: tx },
-      fields,
+      named,
       before.ownerOrganizationId,
       prefix,
     );
@@ -136,9 +141,23 @@ export class RecordUpdater {
         (await resolveClientName(sql, before.ownerOrganizationId, fields.clientName));
     }
     await writeColumns(sql, kind, before.id, columns, status);
-    if (fields.tags)
-      await replaceTags(sql, kind, before.id, before.ownerOrganizationId, fields.tags);
+    const tags = tagsAfter(before.tags, fields);
+    if (tags) await replaceTags(sql, kind, before.id, before.ownerOrganizationId, tags);
     if (fields.teams) await replaceTeams(sql, kind, before.id, fields.teams);
     if (fields.organizations) await replaceShares(sql, kind, before.id, fields.organizations);
   }
+}
+
+/** The tags a record has after an update; null when it says nothing of them. */
+function tagsAfter(before: RecordRow['tags'], fields: RecordFields): readonly TagInput[] | null {
+  const { tags, tagsToAdd, tagsToRemove = [] } = fields;
+  if (!tags && !tagsToAdd && tagsToRemove.length === 0) return null;
+  const kept = before.filter((tag) => !tagsToRemove.some((removed) => isTag(tag, removed)));
+  return [...(tags ?? kept.map((tag) => tag.id)), ...(tagsToAdd ?? [])];
+}
+
+function isTag(tag: RecordRow['tags'][number], input: TagInput): boolean {
+  return typeof input === 'number'
+    ? tag.id === input
+    : tag.name.toLowerCase() === input.name.toLowerCase();
 }

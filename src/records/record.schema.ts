@@ -10,7 +10,6 @@ import {
   text,
   tlpSchema,
 } from '../common/fields.js';
-import { listQuery, valuesFilter } from '../common/pagination.js';
 
 /** The tag an input means: one that exists by id, or one by name that is found or created. */
 export type TagInput = number | { readonly name: string };
@@ -72,7 +71,7 @@ const titleSchema = label(512).meta({
   example: 'Suspicious login',
 });
 export const descriptionSchema = text(1_048_576).meta({ description: 'Markdown, up to 1 MiB.' });
-const tagsSchema = z
+export const tagsSchema = z
   .array(tagSchema)
   .max(100)
   .meta({ description: 'Tags by id, or by name (found without regard to case, else created).' });
@@ -102,7 +101,7 @@ export const recordFields = {
 export interface Update<F> {
   readonly fields: F;
   /** What paths into the body start with: `fields.` when it was wrapped. */
-  readonly prefix: '' | 'fields.';
+  readonly prefix: '' | 'fields.' | 'updates.';
 }
 
 /** An update in both documented shapes: flat, or wrapped in `fields`. Mixing them is 400. */
@@ -129,15 +128,16 @@ export function updateBody<S extends z.ZodRawShape>(id: string, shape: S, exampl
     .meta({ id, example });
 }
 
-/** The parameters that alert and case lists have in common. */
-export const recordListQuery = listQuery(['createdAt', 'updatedAt', 'severity', 'tinyId'], {
-  status: valuesFilter.optional().meta({
-    description: 'Status values, repeated or separated by commas.',
-    example: 'new,in-progress',
-  }),
-});
+/** The fields that alert and case lists can be sorted by. */
+export const RECORD_SORT_FIELDS = ['createdAt', 'updatedAt', 'severity', 'tinyId'] as const;
 
-export type RecordListQuery = z.output<typeof recordListQuery>;
+/** What every alert or case list asks beyond its filters. */
+export interface PageQuery {
+  readonly limit: number;
+  readonly cursor?: string | undefined;
+  readonly sort: string;
+  readonly count: boolean;
+}
 
 /** The columns lists sort by, with their SQL types. */
 export const RECORD_SORTS: Record<string, { readonly column: string; readonly type: string }> = {

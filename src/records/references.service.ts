@@ -59,33 +59,53 @@ export class ReferencesService {
     ownerOrganizationId: string,
     prefix = '',
   ): Promise<void> {
-    const { organizations = [], teams = [], tags = [], assigneeId, clientId } = references;
-    const tagIds = tags.filter((tag) => typeof tag === 'number');
-    const isAllOwn = organizations.every((id) => principal.organizationIds.includes(id));
-    if (isAllOwn && teams.length === 0 && tagIds.length === 0 && !assigneeId && !clientId) return;
+    const [missing = []] = await this.missing(principal, [references], ownerOrganizationId);
+    if (missing.length > 0) throw referencesNotFound(missing.map((path) => prefix + path));
+  }
+
+  /** For each body the paths of the ids that mean nothing to the caller; one question for all of them. */
+  async missing(
+    principal: Principal,
+    bodies: readonly References[],
+    ownerOrganizationId: string,
+  ): Promise<string[][]> {
+    const wanted = {
+      organizations: bodies.flatMap((body) => body.organizations ?? []),
+      teams: bodies.flatMap((body) => body.teams ?? []),
+      tags: bodies.flatMap((body) => (body.tags ?? []).filter((tag) => typeof tag === 'number')),
+      users: bodies.flatMap((body) => body.assigneeId ?? []),
+      clients: bodies.flatMap((body) => body.clientId ?? []),
+    };
+    const isAllOwn = wanted.organizations.every((id) => principal.organizationIds.includes(id));
+    const others = [wanted.teams, wanted.tags, wanted.users, wanted.clients];
+    if (isAllOwn && others.every((ids) => ids.length === 0)) return bodies.map(() => []);
 
     const [found] = await this.database.sqlFor(principal)<FoundRow>(FIND_REFERENCES, [
-      organizations,
-      teams,
-      tagIds,
-      assigneeId ? [assigneeId] : [],
-      clientId ? [clientId] : [],
+      wanted.organizations,
+      wanted.teams,
+      wanted.tags,
+      wanted.users,
+      wanted.clients,
       principal.everyOrganization,
       principal.organizationIds,
       ownerOrganizationId,
     ]);
-    if (!found) return;
-    const missing = [
-      ...organizations.flatMap((id, index) =>
-        found.organizations.includes(id) ? [] : [`organizations[${index}]`],
-      ),
-      ...teams.flatMap((id, index) => (found.teams.includes(id) ? [] : [`teams[${index}]`])),
-      ...tags.flatMap((tag, index) =>
-        typeof tag !== 'number' || found.tags.includes(tag) ? [] : [`tags[${index}]`],
-      ),
-      ...(assigneeId && !found.users.includes(assigneeId) ? ['assigneeId'] : []),
-      ...(clientId && !found.clients.includes(clientId) ? ['clientId'] : []),
-    ];
-    if (missing.length > 0) throw referencesNotFound(missing.map((path) => prefix + path));
+    if (!found) throw new Error('A question without conditions had no answer.');
+    return bodies.map((body) => missingPaths(body, found));
   }
+}
+
+function missingPaths(body: References, found: FoundRow): string[] {
+  const { organizations = [], teams = [], tags = [], assigneeId, clientId } = body;
+  const among = <T>(name: string, ids: readonly T[], known: readonly T[]) =>
+    ids.flatMap((id, index) => (known.includes(id) ? [] : [`${name}[${index}]`]));
+  return [
+    ...among('organizations', organizations, found.organizations),
+    ...among('teams', teams, found.teams),
+    ...tags.flatMap((tag, index) =>
+      typeof tag !== 'number' || found.tags.includes(tag) ? [] : [`tags[${index}]`],
+    ),
+    ...(assigneeId && !found.users.includes(assigneeId) ? ['assigneeId'] : []),
+    ...(clientId && !found.clients.includes(clientId) ? ['clientId'] : []),
+  ];
 }

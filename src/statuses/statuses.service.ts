@@ -15,6 +15,8 @@ export interface Status {
   readonly stage: Stage;
   readonly color: string;
   readonly canDelete: boolean;
+  readonly position: number;
+  readonly version: number;
 }
 
 /** `In progress`, `in_progress` and `in-progress` name the same status (spec/behaviour.md §2). */

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Principal } from '../auth/principal.js';
-import { COUNT_MAX, Cursors, Page } from '../common/pagination.js';
-import { keysetAfter } from '../common/keyset.js';
+import { Cursors, Page } from '../common/pagination.js';
+import { pageByCreation } from '../common/keyset.js';
 import { Database } from '../database/database.service.js';
 import type { Prisma } from '../generated/prisma/client.js';
 import { toUserDetail, userSelect } from './user.mapper.js';
@@ -17,21 +17,17 @@ export class UsersService {
   ) {}
 
   async list(principal: Principal, query: UserListQuery): Promise<Page<UserDetail>> {
-    const prisma = this.database.prismaFor(principal);
-    const descending = query.sort.startsWith('-');
+    const { user } = this.database.prismaFor(principal);
     const where = visibleUsers(principal);
-    const [rows, count] = await Promise.all([
-      prisma.user.findMany({
-        where: { AND: [where, keysetAfter(this.cursors.decode('users', query), descending)] },
-        orderBy: [{ createdAt: descending ? 'desc' : 'asc' }, { id: descending ? 'desc' : 'asc' }],
-        take: query.limit + 1,
-        select: userSelect(shownOrganizations(principal)),
-      }),
-      query.count ? prisma.user.count({ where, take: COUNT_MAX + 1 }) : null,
-    ]);
-    return Page.of(rows, query, count, (last) =>
-      this.cursors.encode('users', query, [last.createdAt.toISOString(), last.id]),
-    ).map(toUserDetail);
+    const select = userSelect(shownOrganizations(principal));
+    const page = await pageByCreation(
+      'users',
+      query,
+      this.cursors,
+      ({ after, ...order }) => user.findMany({ where: { AND: [where, after] }, ...order, select }),
+      (take) => user.count({ where, take }),
+    );
+    return page.map(toUserDetail);
   }
 
   async get(principal: Principal, id: string): Promise<UserDetail> {

@@ -1,0 +1,325 @@
+import { setImmediate as yieldToOthers } from 'node:timers/promises';
+import { Injectable } from '@nestjs/common';
+import { v7 as uuidv7 } from 'uuid';
+import { assertCleared } from '../access/access.js';
+import { recordActivities, toActivityRow } from '../activities/activity.js';
+import { toAuditRow } from '../audit/audit-entry.js';
+import { AuditService } from '../audit/audit.service.js';
+import type { Principal } from '../auth/principal.js';
+import { AppError, referencesNotFound, validationFailed } from '../common/errors.js';
+import type { FieldError } from '../common/errors.js';
+import { issuesToError } from '../common/issues.js';
+import { AppConfig } from '../config/config.js';
+import { Database } from '../database/database.service.js';
+import { sqlIn } from '../database/sql.js';
+import type { Tx } from '../database/sql.js';
+import { distinctRows, toObservableRow } from '../observables/observable-row.js';
+import { ObservableTypesService } from '../observables/observable-types.service.js';
+import { insertObservables } from '../observables/observables.queries.js';
+import { toNewLinks } from '../records/new-links.js';
+import { ReferencesService } from '../records/references.service.js';
+import { StatusesService } from '../statuses/statuses.service.js';
+import { dedupKey } from './alert-dedup.js';
+import type { DedupPolicy } from './alert-dedup.js';
+import { toAlert } from './alert.mapper.js';
+import { alertExists } from './alerts.errors.js';
+import {
+  addCount,
+  findAlert,
+  findDuplicate,
+  insertAlerts,
+  insertAlertsBriefly,
+  lockDedupKeys,
+} from './alerts.queries.js';
+import type { NewAlerts } from './alerts.queries.js';
+import { createAlertSchema } from './alerts.schema.js';
+import type { Alert, BulkCreateAlerts, BulkCreated, CreateAlert } from './alerts.schema.js';
+
+/** Items parsed before other requests get their turn. */
+const ITEMS_A_TURN = 50;
+
+/** What became of an alert: the record that holds it, and whether it was there before. */
+interface Taken {
+  readonly id: string;
+  readonly isDuplicate: boolean;
+}
+
+/** An alert ready to store. */
+interface Item {
+  readonly input: CreateAlert;
+  readonly organizationId: string;
+  readonly rows: NewAlerts;
+}
+
+type ItemResult = BulkCreated['results'][number];
+
+/** Takes alerts in, one or many at a time: nothing of them is lost, equal ones are counted where asked. */
+@Injectable()
+export class AlertIntakeService {
+  constructor(
+    private readonly database: Database,
+    private readonly statuses: StatusesService,
+    private readonly types: ObservableTypesService,
+    private readonly references: ReferencesService,
+    private readonly audit: AuditService,
+    private readonly config: AppConfig,
+  ) {}
+
+  /** Stores the alert with its observables, tags, activity and audit entry in one statement. */
+  async create(
+    principal: Principal,
+    input: CreateAlert,
+    policy: DedupPolicy = this.config.alertDedup,
+  ): Promise<{ readonly alert: Alert; readonly isDuplicate: boolean }> {
+    const item = await this.prepare(principal, input);
+    await this.references.assertExist(principal, input, item.organizationId);
+    if (policy === 'create' || dedupKey(input) === null) {
+      const [row] = await insertAlerts(this.database.sqlFor(principal), principal, item.rows);
+      if (!row) throw new Error('The insert returned no row.');
+      return { alert: toAlert(row), isDuplicate: false };
+    }
+    return this.database.transaction(principal, async (tx) => {
+      const [taken] = await this.takeAll(tx, principal, [item], policy);
+      if (taken instanceof AppError) throw taken;
+      const row = taken && (await findAlert(sqlIn(tx), principal, taken.id));
+      if (!row) throw new Error('A stored alert was not found.');
+      return { alert: toAlert(row), isDuplicate: taken.isDuplicate };
+    });
+  }
+
+  /** Stores up to a thousand alerts in one statement; each item answers for itself unless `atomic`. */
+  async createMany(
+    principal: Principal,
+    { alerts, atomic }: BulkCreateAlerts,
+    policy: DedupPolicy = this.config.alertDedup,
+  ): Promise<BulkCreated> {
+    const results: ItemResult[] = [];
+    const failures: FieldError[] = [];
+    const items = new Map<number, Item>();
+    const fail = (index: number, error: AppError) => {
+      results[index] = { index, status: error.status, code: error.code, detail: error.detail };
+      const errors = error.extras.errors ?? [
+        { path: '', code: error.code.toLowerCase(), message: error.detail },
+      ];
+      failures.push(...errors.map((each) => ({ ...each, path: itemPath(index, each.path) })));
+    };
+    for (const [index, body] of alerts.entries()) {
+      if (index % ITEMS_A_TURN === ITEMS_A_TURN - 1) await yieldToOthers();
+      const item = await this.tryPrepare(principal, body);
+      if (item instanceof AppError) fail(index, item);
+      else items.set(index, item);
+    }
+    for (const [index, missing] of await this.missingReferences(principal, items)) {
+      items.delete(index);
+      fail(index, referencesNotFound(missing));
+    }
+    if (atomic && failures.length > 0) throw validationFailed(failures);
+    const indexes = [...items.keys()];
+    const taken = await this.database.transaction(principal, async (tx) => {
+      const outcome = await this.takeAll(tx, principal, [...items.values()], policy);
+      const refused = outcome.find((each) => each instanceof AppError);
+      if (atomic && refused instanceof AppError) throw refused;
+      return outcome;
+    });
+    for (const [place, outcome] of taken.entries()) {
+      const index = indexes[place] ?? 0;
+      if (outcome instanceof AppError) fail(index, outcome);
+      else results[index] = { index, status: 200, id: outcome.id };
+    }
+    const failedCount = results.filter((result) => result.status !== 200).length;
+    return { createdCount: results.length - failedCount, failedCount, results };
+  }
+
+  /** Stores prepared alerts, in one statement unless equal ones are looked for. */
+  private async takeAll(
+    tx: Tx,
+    principal: Principal,
+    items: readonly Item[],
+    policy: DedupPolicy,
+  ): Promise<(Taken | AppError)[]> {
+    if (items.length === 0) return [];
+    const sql = sqlIn(tx);
+    if (policy === 'create') {
+      await insertAlertsBriefly(sql, joinRows(items.map((item) => item.rows)));
+      return items.map((item) => ({ id: idOf(item), isDuplicate: false }));
+    }
+    await lockDedupKeys(
+      sql,
+      items.map(lockNameOf).filter((name) => name !== null),
+    );
+    const outcome: (Taken | AppError)[] = [];
+    for (const item of items) outcome.push(await this.takeOnce(tx, principal, item, policy));
+    return outcome;
+  }
+
+  /** Stores the alert unless its key is taken; its lock is held, so nobody else can be about to. */
+  private async takeOnce(
+    tx: Tx,
+    principal: Principal,
+    item: Item,
+    policy: DedupPolicy,
+  ): Promise<Taken | AppError> {
+    const sql = sqlIn(tx);
+    const key = dedupKey(item.input);
+    const duplicate = key && (await findDuplicate(sql, principal, item.organizationId, key));
+    if (duplicate && policy === 'reject') return alertExists(duplicate.id);
+    if (duplicate?.isOpen) {
+      await this.count(tx, principal, duplicate.id, item);
+      return { id: duplicate.id, isDuplicate: true };
+    }
+    await insertAlertsBriefly(sql, withPrimary(item.rows, duplicate?.id ?? null));
+    return { id: idOf(item), isDuplicate: false };
+  }
+
+  /** Adds the alert's count and observables to the open one that has its key. */
+  private async count(tx: Tx, principal: Principal, alertId: string, item: Item): Promise<void> {
+    const sql = sqlIn(tx);
+    const { input, organizationId, rows } = item;
+    const counts = await addCount(sql, alertId, input.count);
+    const wanted = rows.observables.map((row) => ({ ...row, alertId }));
+    const added = await insertObservables(sql, wanted);
+    await recordActivities(tx, principal, [
+      {
+        alertId,
+        action: 'updated',
+        fieldName: 'count',
+        oldValue: counts.before,
+        newValue: counts.after,
+      },
+      ...wanted
+        .filter((row) => added.has(row.id))
+        .map((row) => ({
+          alertId,
+          action: 'added' as const,
+          fieldName: 'observables',
+          newValue: { id: row.id, data: row.data },
+          tlp: row.tlp,
+          pap: row.pap,
+        })),
+    ]);
+    await this.audit.record(tx, principal, {
+      action: 'alert.counted',
+      targetKind: 'alert',
+      targetId: alertId,
+      organizationId,
+      changes: [{ field: 'count', old: counts.before, new: counts.after }],
+    });
+  }
+
+  /** Checks the body against clearance, statuses and types and turns it into rows. */
+  private async prepare(principal: Principal, input: CreateAlert): Promise<Item> {
+    const status = await this.statuses.resolve('alert', input.statusValue, 'statusValue');
+    const types = await this.types.list();
+    assertCleared(principal, input);
+    for (const observable of input.observables) assertCleared(principal, observable);
+    const organizationId = this.references.ownerOf(principal, input.organizations);
+    const id = uuidv7();
+    const parent = { alertId: id, caseId: null, organizationId, tlp: input.tlp, pap: input.pap };
+    const rows: NewAlerts = {
+      ...toNewLinks(id, organizationId, input),
+      records: [
+        {
+          id,
+          organizationId,
+          title: input.title,
+          description: input.description,
+          statusId: status.id,
+          stage: status.stage,
+          severity: input.severity,
+          tlp: input.tlp,
+          pap: input.pap,
+          count: input.count,
+          type: input.type ?? null,
+          source: input.source ?? null,
+          sourceRef: input.sourceRef ?? null,
+          externalLink: input.externalLink ?? null,
+          customFields: input.customFields,
+          visibleToAll: input.visibleToAllOrganizations,
+          assigneeId: input.assigneeId ?? null,
+          createdById: principal.userId,
+          clientId: input.clientId ?? null,
+          clientName: input.clientName ?? null,
+          primaryAlertId: null,
+        },
+      ],
+      observables: distinctRows(
+        input.observables.map((observable) =>
+          toObservableRow(observable, types, parent, principal.userId),
+        ),
+      ),
+      activities: [toActivityRow(principal, { alertId: id, action: 'created', body: input.title })],
+      audit: [
+        toAuditRow(principal, {
+          action: 'alert.created',
+          targetKind: 'alert',
+          targetId: id,
+          organizationId,
+        }),
+      ],
+    };
+    return { input, organizationId, rows };
+  }
+
+  /** An item of a bulk, or why it cannot be taken. */
+  private async tryPrepare(principal: Principal, body: unknown): Promise<Item | AppError> {
+    const parsed = createAlertSchema.safeParse(body);
+    if (!parsed.success) return issuesToError(parsed.error.issues);
+    try {
+      return await this.prepare(principal, parsed.data);
+    } catch (error) {
+      if (error instanceof AppError) return error;
+      throw error;
+    }
+  }
+
+  /** The items whose references mean nothing to the caller; one question for each owning tenant. */
+  private async missingReferences(
+    principal: Principal,
+    items: ReadonlyMap<number, Item>,
+  ): Promise<[index: number, paths: string[]][]> {
+    const missing: [number, string[]][] = [];
+    for (const owner of new Set([...items.values()].map((item) => item.organizationId))) {
+      const owned = [...items].filter(([, item]) => item.organizationId === owner);
+      const inputs = owned.map(([, item]) => item.input);
+      const paths = await this.references.missing(principal, inputs, owner);
+      for (const [place, [index]] of owned.entries()) {
+        const of = paths[place] ?? [];
+        if (of.length > 0) missing.push([index, of]);
+      }
+    }
+    return missing;
+  }
+}
+
+function idOf(item: Item): string {
+  return item.rows.records[0]?.id ?? '';
+}
+
+/** The name under which takers of an alert with the same key exclude each other. */
+function lockNameOf({ input, organizationId }: Item): string | null {
+  const key = dedupKey(input);
+  return key && JSON.stringify(['alert', organizationId, key.type, key.source, key.sourceRef]);
+}
+
+function withPrimary(rows: NewAlerts, primaryAlertId: string | null): NewAlerts {
+  return { ...rows, records: rows.records.map((record) => ({ ...record, primaryAlertId })) };
+}
+
+/** The sets of many alerts as one. */
+function joinRows(all: readonly NewAlerts[]): NewAlerts {
+  return {
+    records: all.flatMap((rows) => rows.records),
+    observables: all.flatMap((rows) => rows.observables),
+    tagIds: all.flatMap((rows) => rows.tagIds),
+    tagNames: all.flatMap((rows) => rows.tagNames),
+    teams: all.flatMap((rows) => rows.teams),
+    shares: all.flatMap((rows) => rows.shares),
+    clients: all.flatMap((rows) => rows.clients),
+    activities: all.flatMap((rows) => rows.activities),
+    audit: all.flatMap((rows) => rows.audit),
+  };
+}
+
+function itemPath(index: number, path: string): string {
+  return path === '' ? `alerts[${index}]` : `alerts[${index}].${path}`;
+}

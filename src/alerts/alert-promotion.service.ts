@@ -1,0 +1,267 @@
+import { Injectable } from '@nestjs/common';
+import { v7 as uuidv7 } from 'uuid';
+import { assertCleared, assertOwner } from '../access/access.js';
+import { recordActivities } from '../activities/activity.js';
+import type { ActivityEvent } from '../activities/activity.js';
+import { AuditService } from '../audit/audit.service.js';
+import type { Principal } from '../auth/principal.js';
+import { caseNotFound } from '../cases/cases.errors.js';
+import { CasesService } from '../cases/cases.service.js';
+import { referencesNotFound } from '../common/errors.js';
+import { Database } from '../database/database.service.js';
+import { sqlIn } from '../database/sql.js';
+import type { Sql, Tx } from '../database/sql.js';
+import { bumpVersion, writeColumns } from '../records/record-writes.js';
+import { StatusesService } from '../statuses/statuses.service.js';
+import { describeMerged, strictest, uniteCustomFields } from './alert-promotion.js';
+import {
+  copyObservables,
+  copyTags,
+  countDistinctObservables,
+  linkAlerts,
+  lockAlerts,
+  lockReceivingCase,
+} from './alert-promotion.queries.js';
+import type { PromotableAlert, ReceivingCase } from './alert-promotion.queries.js';
+import { toAlert } from './alert.mapper.js';
+import type { AlertRow } from './alert.mapper.js';
+import { alertInCase, alertNotFound, caseClosed, ownersDiffer } from './alerts.errors.js';
+import { findAlert } from './alerts.queries.js';
+import type { Alert, CreateCaseFromAlerts } from './alerts.schema.js';
+
+/** Turns alerts into cases: all or nothing, and never twice. */
+@Injectable()
+export class AlertPromotionService {
+  constructor(
+    private readonly database: Database,
+    private readonly cases: CasesService,
+    private readonly statuses: StatusesService,
+    private readonly audit: AuditService,
+  ) {}
+
+  /** Opens one case from up to fifty alerts, which take the status `imported`. */
+  createCase(principal: Principal, input: CreateCaseFromAlerts): Promise<{ caseId: string }> {
+    const { alertIds, ...body } = input;
+    return this.database.transaction(principal, async (tx) => {
+      const sql = sqlIn(tx);
+      const alerts = await this.openAlerts(sql, principal, alertIds);
+      for (const alert of alerts)
+        if (alert.caseId !== null) throw alertInCase(alert.id, alert.caseId);
+      const [first] = alerts;
+      const created = await this.cases.create(
+        { ...principal, transaction: tx },
+        {
+          ...body,
+          ...strictest([body, ...alerts]),
+          customFields: uniteCustomFields(alerts, body.customFields),
+          organizations: [
+            first?.organizationId ?? principal.organizationId,
+            ...(body.organizations ?? []),
+          ],
+        },
+      );
+      await this.unite(tx, principal, created.id, alerts);
+      return { caseId: created.id };
+    });
+  }
+
+  /** Merges alerts into a case; those that are in it already change nothing. */
+  async merge(
+    principal: Principal,
+    caseId: string,
+    alertIds: readonly string[],
+    options: { readonly reopen: boolean; readonly isInPath: boolean },
+  ): Promise<Alert[]> {
+    const rows = await this.database.transaction(principal, async (tx) => {
+      const sql = sqlIn(tx);
+      const target = await this.openCase(sql, principal, caseId);
+      const alerts = await this.openAlerts(sql, principal, alertIds, options.isInPath);
+      const fresh = alerts.filter((alert) => alert.caseId !== caseId);
+      for (const alert of fresh)
+        if (alert.caseId !== null) throw alertInCase(alert.id, alert.caseId);
+      if (fresh.length > 0) await this.mergeFresh(tx, principal, target, fresh, options.reopen);
+      const merged: (AlertRow | null)[] = [];
+      for (const id of new Set(alertIds)) merged.push(await findAlert(sql, principal, id));
+      return merged;
+    });
+    return rows.flatMap((row) => (row ? [toAlert(row)] : []));
+  }
+
+  /** Takes an alert off its case, back to the status `new`; what was copied stays. */
+  async unlink(principal: Principal, caseId: string, alertId: string): Promise<void> {
+    await this.database.transaction(principal, async (tx) => {
+      const sql = sqlIn(tx);
+      const target = await this.openCase(sql, principal, caseId);
+      const [alert] = await this.openAlerts(sql, principal, [alertId], true);
+      if (alert?.caseId !== caseId) throw alertNotFound();
+      const fresh = await this.statuses.resolve('alert', 'new', 'statusValue');
+      await linkAlerts(sql, [alertId], null, fresh);
+      await bumpVersion(sql, 'case', caseId);
+      await recordActivities(tx, principal, [
+        {
+          alertId,
+          action: 'removed',
+          fieldName: 'case',
+          oldValue: caseRef(target),
+          ...markingOf(target),
+        },
+        {
+          alertId,
+          action: 'statusChanged',
+          fieldName: 'statusValue',
+          oldValue: alert.statusValue,
+          newValue: 'new',
+        },
+        {
+          caseId,
+          action: 'removed',
+          fieldName: 'alerts',
+          oldValue: alertRef(alert),
+          ...markingOf(alert),
+        },
+      ]);
+      await this.audit.record(tx, principal, {
+        action: 'alert.unlinked',
+        targetKind: 'alert',
+        targetId: alertId,
+        organizationId: alert.organizationId,
+        changes: [{ field: 'case', old: caseId, new: null }],
+      });
+    });
+  }
+
+  private async mergeFresh(
+    tx: Tx,
+    principal: Principal,
+    target: ReceivingCase,
+    alerts: readonly PromotableAlert[],
+    reopen: boolean,
+  ): Promise<void> {
+    if (alerts.some((alert) => alert.organizationId !== target.organizationId))
+      throw ownersDiffer(target.id);
+    const isClosed = target.stage === 'Closed';
+    if (isClosed && !reopen) throw caseClosed(target.id);
+    const status = isClosed
+      ? await this.statuses.resolve('case', 'in-progress', 'statusValue')
+      : null;
+    const sql = sqlIn(tx);
+    await writeColumns(
+      sql,
+      'case',
+      target.id,
+      {
+        ...strictest([target, ...alerts]),
+        description: describeMerged(target.description, alerts),
+        customFields: uniteCustomFields(alerts, target.customFields),
+      },
+      status,
+    );
+    await this.unite(tx, principal, target.id, alerts);
+    await bumpVersion(sql, 'case', target.id);
+    if (!status) return;
+    await recordActivities(tx, principal, [
+      {
+        caseId: target.id,
+        action: 'statusChanged',
+        fieldName: 'statusValue',
+        oldValue: target.statusValue,
+        newValue: status.value,
+      },
+    ]);
+  }
+
+  /** Copies what the alerts hold into the case and links them, with history and audit. */
+  private async unite(
+    tx: Tx,
+    principal: Principal,
+    caseId: string,
+    alerts: readonly PromotableAlert[],
+  ): Promise<void> {
+    const sql = sqlIn(tx);
+    const ids = alerts.map((alert) => alert.id);
+    await copyTags(sql, caseId, ids);
+    const newIds = Array.from({ length: await countDistinctObservables(sql, ids) }, () => uuidv7());
+    const added = await copyObservables(sql, caseId, ids, newIds, principal.userId);
+    await linkAlerts(
+      sql,
+      ids,
+      caseId,
+      await this.statuses.resolve('alert', 'imported', 'statusValue'),
+    );
+    await recordActivities(
+      tx,
+      principal,
+      alerts.flatMap((alert): ActivityEvent[] => [
+        { alertId: alert.id, action: 'merged', fieldName: 'case', newValue: { id: caseId } },
+        {
+          alertId: alert.id,
+          action: 'statusChanged',
+          fieldName: 'statusValue',
+          oldValue: alert.statusValue,
+          newValue: 'imported',
+        },
+        {
+          caseId,
+          action: 'merged',
+          fieldName: 'alerts',
+          newValue: alertRef(alert),
+          ...markingOf(alert),
+        },
+      ]),
+    );
+    await this.audit.record(
+      tx,
+      principal,
+      ...alerts.map((alert) => ({
+        action: 'alert.merged',
+        targetKind: 'alert',
+        targetId: alert.id,
+        organizationId: alert.organizationId,
+        changes: [
+          { field: 'case', old: null, new: caseId },
+          { field: 'observablesAdded', old: null, new: added },
+        ],
+      })),
+    );
+  }
+
+  /** Holds the alerts: all must be there (400 naming each path, or 404), cleared (403) and of one owner (409). */
+  private async openAlerts(
+    sql: Sql,
+    principal: Principal,
+    ids: readonly string[],
+    isInPath = false,
+  ): Promise<PromotableAlert[]> {
+    const alerts = await lockAlerts(sql, principal, ids);
+    const found = new Set(alerts.map((alert) => alert.id));
+    const missing = ids.flatMap((id, index) => (found.has(id) ? [] : [`alertIds[${index}]`]));
+    if (missing.length > 0) throw isInPath ? alertNotFound() : referencesNotFound(missing);
+    const owner = alerts[0]?.organizationId;
+    for (const alert of alerts) {
+      assertCleared(principal, alert);
+      assertOwner(principal, alert.organizationId, 'merge the alert');
+      if (alert.organizationId !== owner) throw ownersDiffer(alert.id);
+    }
+    return alerts;
+  }
+
+  private async openCase(sql: Sql, principal: Principal, caseId: string): Promise<ReceivingCase> {
+    const target = await lockReceivingCase(sql, principal, caseId);
+    if (!target) throw caseNotFound();
+    assertCleared(principal, target);
+    assertOwner(principal, target.organizationId, 'merge alerts into the case');
+    return target;
+  }
+}
+
+function alertRef({ id, tinyId, title }: PromotableAlert) {
+  return { id, tinyId, title };
+}
+
+function caseRef({ id, tinyId }: ReceivingCase) {
+  return { id, tinyId };
+}
+
+function markingOf({ tlp, pap }: { readonly tlp: number; readonly pap: number }) {
+  return { tlp, pap };
+}

@@ -1,0 +1,39 @@
+import { z } from 'zod';
+import { listQuery, searchAnswer, searchBody } from '../common/pagination.js';
+import type { SqlParams } from '../database/sql.js';
+import { filterConditions, flag, recordFilters } from '../records/record-filter.js';
+import { RECORD_SORT_FIELDS } from '../records/record.schema.js';
+import type { Status } from '../statuses/statuses.service.js';
+import { listedCaseSchema } from './cases.schema.js';
+
+const filters = {
+  ...recordFilters,
+  flag: flag.optional(),
+};
+
+export const caseListQuery = listQuery(RECORD_SORT_FIELDS, filters);
+
+/** The list's filters as JSON. */
+export const caseSearchBody = searchBody('SearchCases', RECORD_SORT_FIELDS, filters, {
+  q: 'powershell',
+  severityMin: 3,
+  stage: ['New', 'InProgress'],
+  limit: 25,
+});
+
+export type CaseListQuery = z.output<typeof caseListQuery>;
+
+export const caseSearchAnswer = searchAnswer('CaseSearchAnswer', listedCaseSchema);
+
+export type CaseSearchAnswer = z.output<typeof caseSearchAnswer>;
+
+/** The conditions on the case `r` that a list's filters mean. */
+export function caseConditions(
+  filter: CaseListQuery,
+  statuses: ReadonlyMap<string, Status>,
+  params: SqlParams,
+): string[] {
+  const conditions = filterConditions('case', filter, statuses, params);
+  if (filter.flag !== undefined) conditions.push(`r.flag = ${params.add(filter.flag, 'bool')}`);
+  return conditions;
+}

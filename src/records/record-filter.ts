@@ -1,0 +1,168 @@
+import { z } from 'zod';
+import { idSchema, text } from '../common/fields.js';
+import type { SqlParams } from '../database/sql.js';
+import { toStatusValue } from '../statuses/statuses.service.js';
+import type { Status } from '../statuses/statuses.service.js';
+import type { RecordKind } from './record-writes.js';
+
+const VALUES_MAX = 100;
+
+/** One or more values: a list, one value, or text with commas as query strings carry it. */
+function values<T extends z.ZodType>(item: T) {
+  return z.preprocess(
+    (value) =>
+      [value]
+        .flat()
+        .flatMap((part: unknown) =>
+          typeof part === 'string' ? part.split(',').map((piece) => piece.trim()) : [part],
+        )
+        .filter((part) => part !== ''),
+    z.array(item).min(1).max(VALUES_MAX),
+  );
+}
+
+/** Yes or no, as JSON or as query text. */
+export const flag = z.union([
+  z.boolean(),
+  z.enum(['true', 'false']).transform((value) => value === 'true'),
+]);
+
+const integer = (min: number, max: number) =>
+  z.preprocess(
+    (value) => (typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : value),
+    z.number().int().min(min).max(max),
+  );
+
+const instant = z.iso.datetime({ offset: true });
+const NONE = 'none';
+
+/** The filters that alert and case lists have in common, alike in query strings and search bodies. */
+export const recordFilters = {
+  status: values(text(64))
+    .optional()
+    .meta({ description: 'Status values.', example: 'new,in-progress' }),
+  stage: values(z.enum(['New', 'InProgress', 'Closed'])).optional(),
+  severity: values(integer(1, 4)).optional(),
+  severityMin: integer(1, 4).optional(),
+  tlp: values(integer(0, 4)).optional(),
+  pap: values(integer(0, 4)).optional(),
+  type: values(text(64)).optional(),
+  source: values(text(64)).optional(),
+  sourceRef: values(text(256)).optional(),
+  assigneeId: values(z.union([z.literal(NONE), idSchema]))
+    .optional()
+    .meta({ description: 'Ids, or `none`.' }),
+  tag: values(z.union([integer(1, 2_147_483_647), text(100)]))
+    .optional()
+    .meta({ description: 'Tag ids or names.' }),
+  organizationId: values(idSchema).optional(),
+  teamId: values(idSchema).optional(),
+  clientId: values(idSchema).optional(),
+  createdAfter: instant.optional().meta({ description: 'From this instant on.' }),
+  createdBefore: instant.optional().meta({ description: 'Before this instant.' }),
+  updatedAfter: instant.optional().meta({ description: 'From this instant on.' }),
+  q: text(200).optional().meta({
+    description:
+      'Words in title and description; each may be a prefix or a substring of 3 or more characters.',
+  }),
+};
+
+export type RecordFilter = z.output<z.ZodObject<typeof recordFilters>>;
+
+/** The conditions on the record `r` that a filter means; an unknown value matches nothing. */
+export function filterConditions(
+  kind: RecordKind,
+  filter: RecordFilter,
+  statuses: ReadonlyMap<string, Status>,
+  params: SqlParams,
+): string[] {
+  const conditions: string[] = [];
+  const among = (column: string, wanted: readonly unknown[] | undefined, type: string) => {
+    if (!wanted) return;
+    const [only] = wanted;
+    conditions.push(
+      wanted.length === 1
+        ? `r.${column} = ${params.add(only, type)}`
+        : `r.${column} = ANY(${params.add(wanted, `${type}[]`)})`,
+    );
+  };
+  const linked = (table: string, column: string, wanted: readonly string[] | undefined) => {
+    if (!wanted) return;
+    conditions.push(
+      `EXISTS (SELECT 1 FROM ${kind}_${table} link WHERE link.${kind}_id = r.id AND link.${column} = ANY(${params.add(wanted, 'uuid[]')}))`,
+    );
+  };
+  if (filter.status) {
+    among(
+      'status_id',
+      filter.status.map((value) => statuses.get(toStatusValue(value))?.id ?? null),
+      'uuid',
+    );
+  }
+  if (filter.stage) {
+    const { stage } = filter;
+    const ids = [...statuses.values()]
+      .filter((status) => stage.includes(status.stage))
+      .map((status) => status.id);
+    conditions.push(`r.status_id = ANY(${params.add(ids, 'uuid[]')})`);
+  }
+  among('severity', filter.severity, 'smallint');
+  if (filter.severityMin !== undefined)
+    conditions.push(`r.severity >= ${params.add(filter.severityMin, 'smallint')}`);
+  among('tlp', filter.tlp, 'smallint');
+  among('pap', filter.pap, 'smallint');
+  among('type', filter.type, 'text');
+  among('source', filter.source, 'text');
+  among('source_ref', filter.sourceRef, 'text');
+  if (filter.assigneeId) {
+    const ids = filter.assigneeId.filter((id) => id !== NONE);
+    const isNone = ids.length < filter.assigneeId.length ? 'r.assignee_id IS NULL' : 'false';
+    conditions.push(`(${isNone} OR r.assignee_id = ANY(${params.add(ids, 'uuid[]')}))`);
+  }
+  if (filter.tag) conditions.push(tagCondition(kind, filter.tag, params));
+  if (filter.organizationId) {
+    const ids = params.add(filter.organizationId, 'uuid[]');
+    conditions.push(
+      `(r.organization_id = ANY(${ids}) OR EXISTS (SELECT 1 FROM ${kind}_shares share
+        WHERE share.${kind}_id = r.id AND share.organization_id = ANY(${ids})))`,
+    );
+  }
+  linked('teams', 'team_id', filter.teamId);
+  among('client_id', filter.clientId, 'uuid');
+  if (filter.createdAfter)
+    conditions.push(`r.created_at >= ${params.add(filter.createdAfter, 'timestamptz')}`);
+  if (filter.createdBefore)
+    conditions.push(`r.created_at < ${params.add(filter.createdBefore, 'timestamptz')}`);
+  if (filter.updatedAfter)
+    conditions.push(`r.updated_at >= ${params.add(filter.updatedAfter, 'timestamptz')}`);
+  if (filter.q !== undefined) conditions.push(...textConditions(filter.q, params));
+  return conditions;
+}
+
+function tagCondition(
+  kind: RecordKind,
+  wanted: readonly (number | string)[],
+  params: SqlParams,
+): string {
+  const ids = wanted.filter((tag) => typeof tag === 'number');
+  const names = wanted.map((tag) => String(tag).toLowerCase());
+  return `EXISTS (SELECT 1 FROM ${kind}_tags link JOIN tags tag ON tag.id = link.tag_id WHERE link.${kind}_id = r.id
+    AND (tag.id = ANY(${params.add(ids, 'int[]')}) OR lower(tag.name) = ANY(${params.add(names, 'text[]')})))`;
+}
+
+/** What text search looks at; the trigram indexes are on this very expression. */
+export const SEARCHED_TEXT = `lower(' ' || r.title || ' ' || coalesce(r.description, ''))`;
+
+const WORDS_MAX = 10;
+
+/** Every word must occur: from three characters on anywhere, shorter ones at the start of a word. */
+export function textConditions(q: string, params: SqlParams): string[] {
+  const words = q
+    .toLowerCase()
+    .split(/\s+/)
+    .filter((word) => word !== '');
+  return words.slice(0, WORDS_MAX).map((word) => {
+    const literal = word.replace(/[\\%_]/g, '\\$&');
+    return `${SEARCHED_TEXT} LIKE ${params.add(word.length < 3 ? `% ${literal}%` : `%${literal}%`)}`;
+  });
+}

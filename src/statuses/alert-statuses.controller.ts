@@ -1,0 +1,71 @@
+import { Body, Controller, Delete, Get, Param, Patch, Post, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { z } from 'zod';
+import { Auth, AuthAnyOf, Caller } from '../auth/auth.decorator.js';
+import type { Principal } from '../auth/principal.js';
+import { CreatesAt } from '../common/answer.interceptor.js';
+import { Answers } from '../common/answers.decorator.js';
+import { IfMatch } from '../common/etag.js';
+import type { Precondition } from '../common/etag.js';
+import { idSchema } from '../common/fields.js';
+import { StatusAdminService } from './status-admin.service.js';
+import {
+  createStatusSchema,
+  deleteStatusQuery,
+  statusDetailSchema,
+  updateStatusSchema,
+} from './statuses.schema.js';
+import type {
+  CreateStatus,
+  DeleteStatusQuery,
+  StatusDetail,
+  UpdateStatus,
+} from './statuses.schema.js';
+
+@ApiTags('Settings')
+@Controller('alert-statuses')
+export class AlertStatusesController {
+  constructor(private readonly statuses: StatusAdminService) {}
+
+  @Get()
+  @AuthAnyOf('alerts:read', 'cases:read', 'observables:read')
+  @Answers('List the statuses of alerts', z.array(statusDetailSchema))
+  list(): Promise<StatusDetail[]> {
+    return this.statuses.list('alert');
+  }
+
+  @Post()
+  @Auth('admin:*')
+  @CreatesAt('alert-statuses')
+  @Answers('Create a status of alerts', statusDetailSchema, { status: 201 })
+  create(
+    @Caller() principal: Principal,
+    @Body({ schema: createStatusSchema }) input: CreateStatus,
+  ): Promise<StatusDetail> {
+    return this.statuses.create(principal, 'alert', input);
+  }
+
+  @Patch(':id')
+  @Auth('admin:*')
+  @Answers('Change a status of alerts', statusDetailSchema)
+  update(
+    @Caller() principal: Principal,
+    @Param('id', { schema: idSchema }) id: string,
+    @Body({ schema: updateStatusSchema }) input: UpdateStatus,
+    @IfMatch() precondition: Precondition,
+  ): Promise<StatusDetail> {
+    return this.statuses.update(principal, 'alert', id, input, precondition);
+  }
+
+  @Delete(':id')
+  @Auth('admin:*')
+  @Answers('Delete a status of alerts', null)
+  remove(
+    @Caller() principal: Principal,
+    @Param('id', { schema: idSchema }) id: string,
+    @Query({ schema: deleteStatusQuery }) { replaceWith }: DeleteStatusQuery,
+    @IfMatch() precondition: Precondition,
+  ): Promise<void> {
+    return this.statuses.remove(principal, 'alert', id, replaceWith, precondition);
+  }
+}

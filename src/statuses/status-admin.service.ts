@@ -1,0 +1,207 @@
+import { Injectable } from '@nestjs/common';
+import { v7 as uuidv7 } from 'uuid';
+import { assertPlatformAdmin } from '../access/access.js';
+import { insertActivitiesSql, toActivityRow } from '../activities/activity.js';
+import type { FieldChange } from '../audit/audit-entry.js';
+import { AuditService } from '../audit/audit.service.js';
+import type { Principal } from '../auth/principal.js';
+import { alreadyTaken, invalidValue } from '../common/errors.js';
+import type { Precondition } from '../common/etag.js';
+import { ChangeFeed } from '../database/change-feed.js';
+import { isForeignKeyViolation, isUniqueViolation } from '../database/database-errors.js';
+import { Database } from '../database/database.service.js';
+import { sqlIn } from '../database/sql.js';
+import type { Tx } from '../database/sql.js';
+import { statusInUse, statusNotFound, statusProtected } from './statuses.errors.js';
+import type { CreateStatus, StatusDetail, UpdateStatus } from './statuses.schema.js';
+import { StatusesService, toStatusValue } from './statuses.service.js';
+import type { Status, StatusKind } from './statuses.service.js';
+
+const DEFAULT_COLOR = '#64748b';
+
+/** Administration of statuses, which belong to the whole instance. */
+@Injectable()
+export class StatusAdminService {
+  constructor(
+    private readonly database: Database,
+    private readonly statuses: StatusesService,
+    private readonly changes: ChangeFeed,
+    private readonly audit: AuditService,
+  ) {}
+
+  /** All statuses of a kind, in the order people see them. */
+  async list(kind: StatusKind): Promise<StatusDetail[]> {
+    return [...(await this.statuses.list(kind)).values()].map(toStatusDetail);
+  }
+
+  async create(principal: Principal, kind: StatusKind, input: CreateStatus): Promise<StatusDetail> {
+    assertPlatformAdmin(principal);
+    const value = input.value ?? valueOfLabel(input.label);
+    const status = await this.write(value, () =>
+      this.database.transaction(principal, async (tx) => {
+        const last = await tx.status.aggregate({ where: { kind }, _max: { position: true } });
+        const row = await tx.status.create({
+          data: {
+            id: uuidv7(),
+            kind,
+            value,
+            label: input.label,
+            stage: input.stage,
+            color: input.color ?? DEFAULT_COLOR,
+            position: input.order ?? (last._max.position ?? -1) + 1,
+          },
+        });
+        await this.announce(tx, principal, 'status.created', row.id, [
+          { field: 'value', old: null, new: value },
+        ]);
+        return row as Status;
+      }),
+    );
+    return toStatusDetail(status);
+  }
+
+  /** Changes a status; one the server relies on keeps its value and stage. */
+  async update(
+    principal: Principal,
+    kind: StatusKind,
+    id: string,
+    { order, ...input }: UpdateStatus,
+    precondition: Precondition,
+  ): Promise<StatusDetail> {
+    assertPlatformAdmin(principal);
+    const status = await this.write(input.value ?? '', () =>
+      this.database.transaction(principal, async (tx) => {
+        const before = await this.lock(tx, kind, id);
+        precondition.assertMatches(before.version);
+        const moves =
+          (input.value ?? before.value) !== before.value ||
+          (input.stage ?? before.stage) !== before.stage;
+        if (!before.canDelete && moves) throw statusProtected();
+        const data = Object.fromEntries(
+          Object.entries({ ...input, position: order }).filter(([, value]) => value !== undefined),
+        );
+        const row = await tx.status.update({
+          where: { id },
+          data: { ...data, version: { increment: 1 } },
+        });
+        const changes = Object.entries(data).map(([field, value]) => ({
+          field,
+          old: before[field as keyof Status],
+          new: value,
+        }));
+        await this.announce(tx, principal, 'status.updated', id, changes);
+        return row as Status;
+      }),
+    );
+    return toStatusDetail(status);
+  }
+
+  /** Deletes a status; records that have it take the one named by `replaceWith`. */
+  async remove(
+    principal: Principal,
+    kind: StatusKind,
+    id: string,
+    replaceWith: string | undefined,
+    precondition: Precondition,
+  ): Promise<void> {
+    assertPlatformAdmin(principal);
+    try {
+      await this.database.transaction(principal, async (tx) => {
+        const status = await this.lock(tx, kind, id);
+        precondition.assertMatches(status.version);
+        if (!status.canDelete) throw statusProtected();
+        if (replaceWith !== undefined)
+          await this.moveRecords(tx, principal, kind, status, replaceWith);
+        await tx.status.delete({ where: { id } });
+        await this.announce(tx, principal, 'status.deleted', id, [
+          { field: 'value', old: status.value, new: replaceWith ?? null },
+        ]);
+      });
+    } catch (error) {
+      if (isForeignKeyViolation(error)) throw statusInUse();
+      throw error;
+    }
+  }
+
+  /** Gives every record of a status another one, with a line in the history of each. */
+  private async moveRecords(
+    tx: Tx,
+    principal: Principal,
+    kind: StatusKind,
+    from: Status,
+    replaceWith: string,
+  ): Promise<void> {
+    const to = await this.statuses.resolve(kind, replaceWith, 'replaceWith');
+    if (to.id === from.id) throw invalidValue('replaceWith', 'must name another status');
+    const line = toActivityRow(principal, {
+      action: 'statusChanged',
+      fieldName: 'statusValue',
+      oldValue: from.value,
+      newValue: to.value,
+    });
+    await sqlIn(tx)(
+      `WITH moved AS (
+         UPDATE ${kind}s SET status_id = $2::uuid, version = version + 1, updated_at = now(),
+           in_progress_at = CASE WHEN $4 = 'InProgress' THEN coalesce(in_progress_at, now()) ELSE in_progress_at END,
+           closed_at = CASE WHEN $4 = 'Closed' THEN coalesce(closed_at, now()) ELSE closed_at END
+         WHERE status_id = $1::uuid RETURNING id),
+       lines AS (SELECT jsonb_agg($3::jsonb || jsonb_build_object('${kind}Id', id)) AS rows FROM moved),
+       history AS (${insertActivitiesSql("coalesce((SELECT rows FROM lines), '[]')")})
+       SELECT count(*)::int FROM moved`,
+      [from.id, to.id, JSON.stringify(line), to.stage],
+    );
+  }
+
+  private async lock(tx: Tx, kind: StatusKind, id: string): Promise<Status> {
+    await tx.$queryRaw`SELECT id FROM statuses WHERE id = ${id}::uuid FOR UPDATE`;
+    const row = await tx.status.findFirst({ where: { id, kind } });
+    if (!row) throw statusNotFound();
+    return row as Status;
+  }
+
+  /** Runs a write that may meet another status with the same value. */
+  private async write(value: string, work: () => Promise<Status>): Promise<Status> {
+    try {
+      return await work();
+    } catch (error) {
+      if (isUniqueViolation(error))
+        throw alreadyTaken(`A status with the value ${value} is there already.`);
+      throw error;
+    }
+  }
+
+  private async announce(
+    tx: Tx,
+    principal: Principal,
+    action: string,
+    targetId: string,
+    changes: readonly FieldChange[],
+  ): Promise<void> {
+    await this.audit.record(tx, principal, {
+      action,
+      targetKind: 'status',
+      targetId,
+      organizationId: null,
+      changes,
+    });
+    await this.changes.announce(tx, 'settings');
+  }
+}
+
+/** `Waiting for customer` → `waiting-for-customer`. */
+function valueOfLabel(label: string): string {
+  const value = toStatusValue(label)
+    .replace(/[^a-z0-9-]/g, '')
+    .replace(/-{2,}/g, '-')
+    .replace(/^-|-$/g, '');
+  if (value !== '') return value;
+  throw invalidValue(
+    'label',
+    'has no letters a to z or digits to make a value of; send `value` too',
+  );
+}
+
+function toStatusDetail(status: Status): StatusDetail {
+  const { id, value, label, stage, color, position, canDelete, version } = status;
+  return { id, value, label, stage, color, order: position, canDelete, version };
+}

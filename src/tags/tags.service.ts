@@ -1,0 +1,147 @@
+import { Injectable } from '@nestjs/common';
+import { insertActivitiesSql, toActivityRow } from '../activities/activity.js';
+import type { FieldChange } from '../audit/audit-entry.js';
+import { AuditService } from '../audit/audit.service.js';
+import type { Principal } from '../auth/principal.js';
+import { AppError, alreadyTaken } from '../common/errors.js';
+import { pageByCreation } from '../common/keyset.js';
+import { Cursors } from '../common/pagination.js';
+import type { Page } from '../common/pagination.js';
+import { isUniqueViolation } from '../database/database-errors.js';
+import { Database } from '../database/database.service.js';
+import { sqlIn } from '../database/sql.js';
+import type { Tx } from '../database/sql.js';
+import type { Prisma } from '../generated/prisma/client.js';
+import type { Tag } from '../records/answer.schema.js';
+import type { CreateTag, TagListQuery, UpdateTag } from './tags.schema.js';
+
+const SELECT = { id: true, name: true, color: true } as const;
+
+/** The tags of a tenant; records find or create them by name as well. */
+@Injectable()
+export class TagsService {
+  constructor(
+    private readonly database: Database,
+    private readonly audit: AuditService,
+    private readonly cursors: Cursors,
+  ) {}
+
+  async list(principal: Principal, query: TagListQuery): Promise<Page<Tag>> {
+    const { tag } = this.database.prismaFor(principal);
+    const where = {
+      ...visibleTags(principal),
+      ...(query.q !== undefined && { name: { startsWith: query.q, mode: 'insensitive' as const } }),
+    };
+    const page = await pageByCreation(
+      'tags',
+      query,
+      this.cursors,
+      ({ after, ...order }) =>
+        tag.findMany({
+          where: { AND: [where, after] },
+          ...order,
+          select: { ...SELECT, createdAt: true },
+        }),
+      (take) => tag.count({ where, take }),
+    );
+    return page.map(({ id, name, color }) => ({ id, name, color }));
+  }
+
+  create(principal: Principal, input: CreateTag): Promise<Tag> {
+    const { organizationId } = principal;
+    return this.write(input.name, () =>
+      this.database.transaction(principal, async (tx) => {
+        const { color } = input;
+        const data = { organizationId, name: input.name, ...(color !== undefined && { color }) };
+        const tag = await tx.tag.create({ data, select: SELECT });
+        await this.record(tx, principal, 'tag.created', organizationId, [
+          { field: 'name', old: null, new: tag.name },
+        ]);
+        return tag;
+      }),
+    );
+  }
+
+  update(principal: Principal, id: number, { name, color }: UpdateTag): Promise<Tag> {
+    return this.write(name ?? '', () =>
+      this.database.transaction(principal, async (tx) => {
+        const before = await this.lock(tx, principal, id);
+        const data = { ...(name !== undefined && { name }), ...(color !== undefined && { color }) };
+        const after = await tx.tag.update({ where: { id }, data, select: SELECT });
+        const changes = Object.keys(data).map((field) => ({
+          field,
+          old: before[field as keyof Tag],
+          new: after[field as keyof Tag],
+        }));
+        await this.record(tx, principal, 'tag.updated', before.organizationId, changes);
+        return after;
+      }),
+    );
+  }
+
+  /** Deletes the tag and takes it off every record, with a line in the history of each. */
+  async remove(principal: Principal, id: number): Promise<void> {
+    await this.database.transaction(principal, async (tx) => {
+      const tag = await this.lock(tx, principal, id);
+      const line = toActivityRow(principal, {
+        action: 'removed',
+        fieldName: 'tags',
+        oldValue: tag.name,
+      });
+      await sqlIn(tx)(
+        `WITH of_observables AS (DELETE FROM observable_tags WHERE tag_id = $1::int),
+           of_alerts AS (DELETE FROM alert_tags WHERE tag_id = $1::int RETURNING jsonb_build_object('alertId', alert_id) AS parent),
+           of_cases AS (DELETE FROM case_tags WHERE tag_id = $1::int RETURNING jsonb_build_object('caseId', case_id) AS parent),
+           lines AS (SELECT jsonb_agg($2::jsonb || parent) AS rows FROM (SELECT * FROM of_alerts UNION ALL SELECT * FROM of_cases) x),
+           history AS (${insertActivitiesSql("coalesce((SELECT rows FROM lines), '[]')")})
+         SELECT 1`,
+        [id, JSON.stringify(line)],
+      );
+      await tx.tag.delete({ where: { id } });
+      await this.record(tx, principal, 'tag.deleted', tag.organizationId, [
+        { field: 'name', old: tag.name, new: null },
+      ]);
+    });
+  }
+
+  private async lock(tx: Tx, principal: Principal, id: number) {
+    await tx.$queryRaw`SELECT id FROM tags WHERE id = ${id}::int FOR UPDATE`;
+    const tag = await tx.tag.findFirst({
+      where: { id, ...visibleTags(principal) },
+      select: { ...SELECT, organizationId: true },
+    });
+    if (!tag) throw new AppError('TAG_NOT_FOUND', 'No such tag.');
+    return tag;
+  }
+
+  private async write(name: string, work: () => Promise<Tag>): Promise<Tag> {
+    try {
+      return await work();
+    } catch (error) {
+      if (isUniqueViolation(error)) throw alreadyTaken(`A tag named ${name} is there already.`);
+      throw error;
+    }
+  }
+
+  private record(
+    tx: Tx,
+    principal: Principal,
+    action: string,
+    organizationId: string,
+    changes: readonly FieldChange[],
+  ): Promise<void> {
+    return this.audit.record(tx, principal, {
+      action,
+      targetKind: 'tag',
+      targetId: null,
+      organizationId,
+      changes,
+    });
+  }
+}
+
+function visibleTags(principal: Principal): Prisma.TagWhereInput {
+  return principal.everyOrganization
+    ? {}
+    : { organizationId: { in: [...principal.organizationIds] } };
+}
