@@ -11,10 +11,9 @@ import { ScopeGuard } from './auth/scope.guard.js';
 import { CasesModule } from './cases/cases.module.js';
 import { AnswerInterceptor } from './common/answer.interceptor.js';
 import { CommonModule } from './common/common.module.js';
-import { ContentInterceptor } from './common/content.interceptor.js';
 import { IdempotencyInterceptor } from './common/idempotency.interceptor.js';
+import { InputGuard } from './common/input.guard.js';
 import { ProblemFilter } from './common/problem.filter.js';
-import { QueryInterceptor } from './common/query.interceptor.js';
 import { AppConfig } from './config/config.js';
 import { ConfigModule } from './config/config.module.js';
 import { DatabaseModule } from './database/database.module.js';
@@ -55,8 +54,7 @@ export class AppModule {
         { provide: APP_GUARD, useClass: AuthGuard },
         { provide: APP_GUARD, useClass: RateLimitGuard },
         { provide: APP_GUARD, useClass: ScopeGuard },
-        { provide: APP_INTERCEPTOR, useClass: QueryInterceptor },
-        { provide: APP_INTERCEPTOR, useClass: ContentInterceptor },
+        { provide: APP_GUARD, useClass: InputGuard },
         { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor },
         { provide: APP_INTERCEPTOR, useClass: AnswerInterceptor },
         { provide: APP_FILTER, useClass: ProblemFilter },

@@ -2,15 +2,15 @@ import { NestFactory } from '@nestjs/core';
 import { StandardSchemaValidationPipe, VERSION_NEUTRAL, VersioningType } from '@nestjs/common';
 import type { NestApplicationOptions } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import helmet from 'helmet';
 import { AppModule } from './app.module.js';
 import { UsageRecorder } from './api-keys/usage-recorder.js';
 import { FastExpressAdapter } from './common/fast-express.adapter.js';
 import { issuesToError } from './common/issues.js';
-import { AppLogger, createPino } from './common/logger.js';
+import { AppLogger, createLogs } from './common/logger.js';
 import { Metrics } from './common/metrics.js';
 import { logRequests } from './common/request-log.js';
 import { assignRequestId } from './common/request.js';
+import { securityHeaders } from './common/security-headers.js';
 import { answerOptions } from './common/route-table.js';
 import type { AppConfig } from './config/config.js';
 import { ChangeFeed } from './database/change-feed.js';
@@ -32,7 +32,8 @@ class SchemaPipe extends StandardSchemaValidationPipe {
 
 /** The whole application, ready to listen; `main` and the tests share it. */
 export async function createApp(config: AppConfig): Promise<NestExpressApplication> {
-  const logger = new AppLogger(createPino(config));
+  const logs = createLogs(config);
+  const logger = new AppLogger(logs.events);
   const options: NestApplicationOptions = { logger, bodyParser: false, abortOnError: false };
   const app = await NestFactory.create<NestExpressApplication>(
     AppModule.with(config),
@@ -44,14 +45,8 @@ export async function createApp(config: AppConfig): Promise<NestExpressApplicati
   app.set('query parser', 'simple');
   app.set('trust proxy', config.trustProxy.length > 0 ? [...config.trustProxy] : false);
   app.use(assignRequestId);
-  app.use(logRequests(logger.pino, app.get(Metrics), app.get(UsageRecorder)));
-  const isTls = config.publicUrl.startsWith('https:');
-  app.use(
-    helmet({
-      strictTransportSecurity: isTls,
-      contentSecurityPolicy: { directives: { upgradeInsecureRequests: isTls ? [] : null } },
-    }),
-  );
+  app.use(logRequests(logs.requests, app.get(Metrics), app.get(UsageRecorder)));
+  app.use(securityHeaders(config.publicUrl.startsWith('https:')));
   if (config.corsOrigins.length > 0) {
     app.enableCors({ origin: [...config.corsOrigins], exposedHeaders: EXPOSED_HEADERS });
   }

@@ -30,8 +30,6 @@ export type AlertListQuery = z.output<typeof alertListQuery>;
 
 export const alertSearchAnswer = searchAnswer('AlertSearchAnswer', alertSchema);
 
-export type AlertSearchAnswer = z.output<typeof alertSearchAnswer>;
-
 /** The conditions on the alert `r` that a list's filters mean. */
 export function alertConditions(
   filter: AlertListQuery,

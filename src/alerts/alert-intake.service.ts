@@ -9,6 +9,7 @@ import type { Principal } from '../auth/principal.js';
 import { AppError, referencesNotFound, validationFailed } from '../common/errors.js';
 import type { FieldError } from '../common/errors.js';
 import { issuesToError } from '../common/issues.js';
+import type { JsonText } from '../common/json-text.js';
 import { AppConfig } from '../config/config.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
@@ -17,18 +18,18 @@ import { distinctRows, toObservableRow } from '../observables/observable-row.js'
 import { ObservableTypesService } from '../observables/observable-types.service.js';
 import { insertObservables } from '../observables/observables.queries.js';
 import { toNewLinks } from '../records/new-links.js';
+import { toRecordText } from '../records/record-text.js';
 import { ReferencesService } from '../records/references.service.js';
 import { StatusesService } from '../statuses/statuses.service.js';
 import { dedupKey } from './alert-dedup.js';
 import type { DedupPolicy } from './alert-dedup.js';
-import { toAlert } from './alert.mapper.js';
 import { alertExists } from './alerts.errors.js';
 import {
   addCount,
-  findAlert,
+  findAlertText,
   findDuplicate,
+  insertAlert,
   insertAlerts,
-  insertAlertsBriefly,
   lockDedupKeys,
 } from './alerts.queries.js';
 import type { NewAlerts } from './alerts.queries.js';
@@ -70,20 +71,19 @@ export class AlertIntakeService {
     principal: Principal,
     input: CreateAlert,
     policy: DedupPolicy = this.config.alertDedup,
-  ): Promise<{ readonly alert: Alert; readonly isDuplicate: boolean }> {
+  ): Promise<{ readonly alert: JsonText<Alert>; readonly isDuplicate: boolean }> {
     const item = await this.prepare(principal, input);
     await this.references.assertExist(principal, input, item.organizationId);
     if (policy === 'create' || dedupKey(input) === null) {
-      const [row] = await insertAlerts(this.database.sqlFor(principal), principal, item.rows);
-      if (!row) throw new Error('The insert returned no row.');
-      return { alert: toAlert(row), isDuplicate: false };
+      const row = await insertAlert(this.database.sqlFor(principal), item.rows);
+      return { alert: toRecordText(row), isDuplicate: false };
     }
     return this.database.transaction(principal, async (tx) => {
       const [taken] = await this.takeAll(tx, principal, [item], policy);
       if (taken instanceof AppError) throw taken;
-      const row = taken && (await findAlert(sqlIn(tx), principal, taken.id));
+      const row = taken && (await findAlertText(sqlIn(tx), principal, taken.id));
       if (!row) throw new Error('A stored alert was not found.');
-      return { alert: toAlert(row), isDuplicate: taken.isDuplicate };
+      return { alert: toRecordText(row), isDuplicate: taken.isDuplicate };
     });
   }
 
@@ -140,7 +140,7 @@ export class AlertIntakeService {
     if (items.length === 0) return [];
     const sql = sqlIn(tx);
     if (policy === 'create') {
-      await insertAlertsBriefly(sql, joinRows(items.map((item) => item.rows)));
+      await insertAlerts(sql, joinRows(items.map((item) => item.rows)));
       return items.map((item) => ({ id: idOf(item), isDuplicate: false }));
     }
     await lockDedupKeys(
@@ -167,7 +167,7 @@ export class AlertIntakeService {
       await this.count(tx, principal, duplicate.id, item);
       return { id: duplicate.id, isDuplicate: true };
     }
-    await insertAlertsBriefly(sql, withPrimary(item.rows, duplicate?.id ?? null));
+    await insertAlerts(sql, withPrimary(item.rows, duplicate?.id ?? null));
     return { id: idOf(item), isDuplicate: false };
   }
 

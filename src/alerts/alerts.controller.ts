@@ -5,11 +5,13 @@ import { z } from 'zod';
 import { Auth, Caller } from '../auth/auth.decorator.js';
 import type { Principal } from '../auth/principal.js';
 import { Answers } from '../common/answers.decorator.js';
-import { BulkBody } from '../common/content.interceptor.js';
+import { BulkBody } from '../common/input.guard.js';
 import { IfMatch } from '../common/etag.js';
 import type { Precondition } from '../common/etag.js';
 import { idSchema } from '../common/fields.js';
-import type { Page } from '../common/pagination.js';
+import type { JsonText } from '../common/json-text.js';
+import { toSearchAnswer } from '../common/pagination.js';
+import type { Page, SearchAnswer } from '../common/pagination.js';
 import { Dedup, DEDUP_HEADER } from './alert-dedup.js';
 import type { DedupPolicy } from './alert-dedup.js';
 import { AlertIntakeService } from './alert-intake.service.js';
@@ -32,7 +34,7 @@ import type {
 import { bulkDeleteBody, bulkDeletedSchema, bulkUpdatedSchema } from '../records/record-bulk.js';
 import type { BulkDelete, BulkDeleted, BulkUpdated } from '../records/record-bulk.js';
 import { alertListQuery, alertSearchAnswer, alertSearchBody } from './alert-filter.js';
-import type { AlertListQuery, AlertSearchAnswer } from './alert-filter.js';
+import type { AlertListQuery } from './alert-filter.js';
 import { AlertsService } from './alerts.service.js';
 
 @ApiTags('Alerts')
@@ -49,7 +51,7 @@ export class AlertsController {
   list(
     @Caller() principal: Principal,
     @Query({ schema: alertListQuery }) query: AlertListQuery,
-  ): Promise<Page<Alert>> {
+  ): Promise<Page<JsonText<Alert>>> {
     return this.alerts.list(principal, query);
   }
 
@@ -62,7 +64,7 @@ export class AlertsController {
     @Body({ schema: createAlertSchema }) input: CreateAlert,
     @Dedup() policy: DedupPolicy | undefined,
     @Res({ passthrough: true }) response: Response,
-  ): Promise<Alert> {
+  ): Promise<JsonText<Alert>> {
     const { alert, isDuplicate } = await this.intake.create(principal, input, policy);
     if (isDuplicate) response.setHeader('X-Alert-Deduplicated', 'true');
     return alert;
@@ -87,9 +89,8 @@ export class AlertsController {
   async search(
     @Caller() principal: Principal,
     @Body({ schema: alertSearchBody }) query: AlertListQuery,
-  ): Promise<AlertSearchAnswer> {
-    const page = await this.alerts.list(principal, query);
-    return page.toAnswer();
+  ): Promise<JsonText<SearchAnswer<Alert>>> {
+    return toSearchAnswer(await this.alerts.list(principal, query));
   }
 
   @Patch('bulk')
@@ -142,7 +143,7 @@ export class AlertsController {
   get(
     @Caller() principal: Principal,
     @Param('id', { schema: idSchema }) id: string,
-  ): Promise<Alert> {
+  ): Promise<JsonText<Alert>> {
     return this.alerts.get(principal, id);
   }
 

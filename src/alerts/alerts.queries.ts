@@ -7,23 +7,27 @@ import type { AuditRow } from '../audit/audit-entry.js';
 import type { Principal } from '../auth/principal.js';
 import { SqlParams } from '../database/sql.js';
 import type { Sql } from '../database/sql.js';
-import { insertObservablesSql } from '../observables/observable-row.js';
 import type { ObservableRow } from '../observables/observable-row.js';
 import {
-  INSERTED,
   NEW_CLIENTS_SQL,
   STATUS_SQL,
+  insertedSources,
   instantSql,
+  newClientIdSql,
   newLinksSql,
   observableCountSql,
   organizationsSql,
+  partsKey,
+  partsOf,
   recordObservablesSql,
   storedSources,
   tagsSql,
   teamsSql,
   userSql,
 } from '../records/record-sql.js';
-import type { AnswerSources } from '../records/record-sql.js';
+import type { AnswerSources, NewParts } from '../records/record-sql.js';
+import { TEXT_COLUMNS, selectPage } from '../records/record-text.js';
+import type { ListedRow, RecordText } from '../records/record-text.js';
 import type { NewLinks } from '../records/new-links.js';
 import type { DedupKey } from './alert-dedup.js';
 import type { AlertRow } from './alert.mapper.js';
@@ -33,51 +37,81 @@ const STORED = storedSources('alert');
 /** Observables of an alert that a list shows. */
 const LISTED_OBSERVABLES_MAX = 20;
 
+/** What of an answer depends on the caller. */
+interface CallerParts {
+  readonly observables: string;
+  readonly observableCount: string;
+  readonly linkedCase: string;
+}
+
 /** The alert `r` as its answer needs it, but for labels. */
-function alertColumns(
-  principal: Principal,
-  sources: AnswerSources,
-  params: SqlParams,
-  observablesMax: number | null,
-): string {
-  const linkedCase = [
-    'k.id = r.case_id AND k.deleted_at IS NULL',
-    visibleTo(principal, CASE_TABLES, 'k', params),
-    clearedFor(principal, 'k', params),
-  ].join(' AND ');
+function alertColumns(sources: AnswerSources, parts: CallerParts): string {
   return `r.id, r.tiny_id AS "tinyId", r.title, r.description, s.value AS "statusValue", ${STATUS_SQL} AS status, r.count,
   r.severity, r.type, r.source, r.source_ref AS "sourceRef", r.external_link AS "externalLink", r.tlp, r.pap,
   r.custom_fields AS "customFields", ${instantSql('r.created_at')} AS "createdAt", ${instantSql('r.updated_at')} AS "updatedAt",
   ${teamsSql('alert_id', sources)} AS teams, ${tagsSql('alert_id', sources)} AS tags,
   ${organizationsSql('alert_id', sources)} AS organizations,
   r.assignee_id AS "assigneeId", r.created_by_id AS "createdById", NULL AS "deletedAt",
-  ${recordObservablesSql(principal, 'alert_id', sources, params, observablesMax)} AS observables,
-  ${observableCountSql(principal, 'alert_id', sources, params)} AS "observableCount",
+  ${parts.observables} AS observables, ${parts.observableCount} AS "observableCount",
   r.visible_to_all_organizations AS "visibleToAllOrganizations", r.primary_alert_id AS "primaryAlertId",
-  (SELECT json_build_object('id', k.id, 'tinyId', k.tiny_id, 'title', k.title, 'statusValue', ks.value)
-   FROM cases k JOIN statuses ks ON ks.id = k.status_id WHERE ${linkedCase}) AS case,
-  (SELECT ${userSql('u')} FROM users u WHERE u.id = r.assignee_id) AS assignee,
+  ${parts.linkedCase} AS case, (SELECT ${userSql('u')} FROM users u WHERE u.id = r.assignee_id) AS assignee,
   r.ai_insights AS "aiInsights", r.client_id AS "clientId",
   (SELECT client.name FROM ${sources.clients} client WHERE client.id = r.client_id) AS "clientName",
   r.organization_id AS "ownerOrganizationId", r.version`;
 }
 
+/** The columns of a stored alert, as far as the caller may see them. */
+function storedColumns(
+  principal: Principal,
+  params: SqlParams,
+  observablesMax: number | null,
+): string {
+  const cleared = clearedFor(principal, 'o', params);
+  const linkedCase = [
+    'k.id = r.case_id AND k.deleted_at IS NULL',
+    visibleTo(principal, CASE_TABLES, 'k', params),
+    clearedFor(principal, 'k', params),
+  ].join(' AND ');
+  return alertColumns(STORED, {
+    observables: recordObservablesSql('alert_id', STORED, cleared, observablesMax),
+    observableCount: observableCountSql('alert_id', STORED, cleared),
+    linkedCase: `(SELECT json_build_object('id', k.id, 'tinyId', k.tiny_id, 'title', k.title, 'statusValue', ks.value)
+   FROM cases k JOIN statuses ks ON ks.id = k.status_id WHERE ${linkedCase})`,
+  });
+}
+
 const FROM_ALERTS = 'FROM alerts r JOIN statuses s ON s.id = r.status_id';
 
-/** One alert of the caller's tenants, whatever its marking; null when there is none. */
+/** The statement that reads one alert of the caller's tenants, whatever its marking. */
+function selectAlert(principal: Principal, id: string, answer: string, params: SqlParams): string {
+  const columns = storedColumns(principal, params, null);
+  const where = `r.id = ${params.add(id, 'uuid')} AND r.deleted_at IS NULL AND ${visibleTo(principal, ALERT_TABLES, 'r', params)}`;
+  return `SELECT ${answer} FROM (SELECT ${columns} ${FROM_ALERTS} WHERE ${where}) x`;
+}
+
+/** One alert as the text of its answer; null when there is none for the caller. */
+export async function findAlertText(
+  sql: Sql,
+  principal: Principal,
+  id: string,
+): Promise<RecordText | null> {
+  const params = new SqlParams();
+  const statement = selectAlert(principal, id, TEXT_COLUMNS, params);
+  const name = principal.everyOrganization ? 'alert-text-all' : 'alert-text';
+  const [row] = await sql<RecordText>(statement, params.values, name);
+  return row ?? null;
+}
+
+/** One alert, to work with; null when there is none for the caller. */
 export async function findAlert(
   sql: Sql,
   principal: Principal,
   id: string,
 ): Promise<AlertRow | null> {
   const params = new SqlParams();
-  const columns = alertColumns(principal, STORED, params, null);
-  const where = `r.id = ${params.add(id, 'uuid')} AND r.deleted_at IS NULL AND ${visibleTo(principal, ALERT_TABLES, 'r', params)}`;
-  const rows = await sql<{ alert: AlertRow }>(
-    `SELECT row_to_json(x) AS alert FROM (SELECT ${columns} ${FROM_ALERTS} WHERE ${where}) x`,
-    params.values,
-  );
-  return rows[0]?.alert ?? null;
+  const statement = selectAlert(principal, id, 'row_to_json(x) AS alert', params);
+  const [row] = await sql<{ alert: AlertRow }>(statement, params.values);
+  return row?.alert ?? null;
 }
 
 /** Holds the row of a visible alert until the transaction ends; false when there is none. */
@@ -88,29 +122,17 @@ export async function lockAlert(sql: Sql, principal: Principal, id: string): Pro
   return rows.length > 0;
 }
 
-/** A row of a list, with the value it is sorted by. */
-export interface ListedAlert {
-  readonly alert: AlertRow;
-  readonly sort: string | number;
-}
-
+/** The alerts of a list's page, each with the value it is sorted by. */
 export async function listAlerts(
   sql: Sql,
   principal: Principal,
   shape: (params: SqlParams) => ListShape,
-): Promise<ListedAlert[]> {
+): Promise<ListedRow[]> {
   const params = new SqlParams();
   const list = shape(params);
   const page = visibleIds(principal, ALERT_TABLES, params, list);
-  const columns = alertColumns(principal, STORED, params, LISTED_OBSERVABLES_MAX);
-  const direction = list.descending ? 'DESC' : 'ASC';
-  return sql<ListedAlert>(
-    `WITH page AS MATERIALIZED (${page})
-    SELECT (SELECT row_to_json(x) FROM (SELECT ${columns}) x) AS alert, to_json(page.sort_value) AS sort
-    FROM page JOIN alerts r ON r.id = page.id JOIN statuses s ON s.id = r.status_id
-    ORDER BY page.sort_value ${direction}, page.id ${direction}`,
-    params.values,
-  );
+  const columns = storedColumns(principal, params, LISTED_OBSERVABLES_MAX);
+  return sql<ListedRow>(selectPage('alerts', page, columns, list.descending), params.values);
 }
 
 /** How many alerts the list holds, counting no further than `shape.limit`. */
@@ -161,47 +183,52 @@ export interface NewAlerts extends NewLinks {
   readonly audit: readonly AuditRow[];
 }
 
-/** Inserts alerts with all that belongs to them, as the CTEs of one statement whose `$1` holds the sets. */
-const INSERT_ALERTS = `WITH ${NEW_CLIENTS_SQL},
-new_records AS (
+/** The CTEs that insert alerts with all that belongs to them; `$1` holds the sets. */
+function insertSql(parts: NewParts): string {
+  return `WITH ${[
+    ...(parts.clients ? [NEW_CLIENTS_SQL] : []),
+    `new_records AS (
   INSERT INTO alerts (id, organization_id, title, description, status_id, severity, tlp, pap, count, type, source, source_ref,
     external_link, custom_fields, visible_to_all_organizations, assignee_id, created_by_id, client_id, primary_alert_id,
     in_progress_at, closed_at)
   SELECT x.id, x."organizationId", x.title, x.description, x."statusId", x.severity, x.tlp, x.pap, x.count, x.type, x.source,
     x."sourceRef", x."externalLink", x."customFields", x."visibleToAll", x."assigneeId", x."createdById",
-    coalesce(x."clientId", (SELECT client.id FROM new_clients client
-      WHERE client.organization_id = x."organizationId" AND lower(client.name) = lower(x."clientName"))),
+    ${newClientIdSql(parts)},
     x."primaryAlertId", CASE WHEN x.stage = 'InProgress' THEN now() END, CASE WHEN x.stage = 'Closed' THEN now() END
   FROM jsonb_to_recordset($1::jsonb->'records') AS x(id uuid, "organizationId" uuid, title text, description text, "statusId" uuid,
     stage text, severity int, tlp int, pap int, count int, type text, source text, "sourceRef" text, "externalLink" text,
     "customFields" jsonb, "visibleToAll" bool, "assigneeId" uuid, "createdById" uuid, "clientId" uuid, "clientName" text,
     "primaryAlertId" uuid)
-  RETURNING *),
-new_observables AS (${insertObservablesSql("$1::jsonb->'observables'")}),
-${newLinksSql('alert')},
-new_activities AS (${insertActivitiesSql("$1::jsonb->'activities'")}),
-new_audit AS (${insertAuditSql("$1::jsonb->'audit'")})`;
+  RETURNING *)`,
+    ...newLinksSql('alert', parts),
+    `new_activities AS (${insertActivitiesSql("$1::jsonb->'activities'")})`,
+    `new_audit AS (${insertAuditSql("$1::jsonb->'audit'")})`,
+  ].join(',\n')}`;
+}
 
-/** Inserts alerts in one statement and answers them as they are then read. */
-export async function insertAlerts(
-  sql: Sql,
-  principal: Principal,
-  alerts: NewAlerts,
-): Promise<AlertRow[]> {
-  const params = new SqlParams();
-  params.add(JSON.stringify(alerts));
-  const columns = alertColumns(principal, INSERTED, params, null);
-  const rows = await sql<{ alert: AlertRow }>(
-    `${INSERT_ALERTS} SELECT row_to_json(x) AS alert FROM (
+/** Inserts an alert in one statement and answers it as it is then read: its creator may see all of it. */
+export async function insertAlert(sql: Sql, alert: NewAlerts): Promise<RecordText> {
+  const parts = partsOf(alert);
+  const sources = insertedSources(parts);
+  const columns = alertColumns(sources, {
+    observables: recordObservablesSql('alert_id', sources, 'true', null),
+    observableCount: observableCountSql('alert_id', sources, 'true'),
+    linkedCase: 'NULL::json',
+  });
+  const [row] = await sql<RecordText>(
+    `${insertSql(parts)} SELECT ${TEXT_COLUMNS} FROM (
       SELECT ${columns} FROM new_records r JOIN statuses s ON s.id = r.status_id) x`,
-    params.values,
+    [JSON.stringify(alert)],
+    `insert-alert-${partsKey(parts)}`,
   );
-  return rows.map((row) => row.alert);
+  if (!row) throw new Error('The insert returned no row.');
+  return row;
 }
 
 /** Inserts alerts in one statement without reading them. */
-export async function insertAlertsBriefly(sql: Sql, alerts: NewAlerts): Promise<void> {
-  await sql(`${INSERT_ALERTS} SELECT count(*) FROM new_records`, [JSON.stringify(alerts)]);
+export async function insertAlerts(sql: Sql, alerts: NewAlerts): Promise<void> {
+  const statement = `${insertSql(partsOf(alerts))} SELECT count(*) FROM new_records`;
+  await sql(statement, [JSON.stringify(alerts)]);
 }
 
 /** Holds the names until the transaction ends, in one order for everybody, so that nobody waits in a circle. */

@@ -5,13 +5,16 @@ import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
 import { NO_PRECONDITION } from '../common/etag.js';
 import type { Precondition } from '../common/etag.js';
-import { Cursors, Page } from '../common/pagination.js';
+import type { JsonText } from '../common/json-text.js';
+import { Cursors } from '../common/pagination.js';
+import type { Page } from '../common/pagination.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
 import type { SqlParams } from '../database/sql.js';
 import { forEachRecord } from '../records/record-bulk.js';
 import type { BulkDelete, BulkDeleted, BulkUpdated } from '../records/record-bulk.js';
 import { listPage } from '../records/record-list.js';
+import { toRecordText } from '../records/record-text.js';
 import { RecordUpdater } from '../records/record-updater.service.js';
 import type { RecordAccess } from '../records/record-updater.service.js';
 import { softDelete } from '../records/record-writes.js';
@@ -21,7 +24,7 @@ import type { AlertRow } from './alert.mapper.js';
 import { alertConditions } from './alert-filter.js';
 import type { AlertListQuery } from './alert-filter.js';
 import { alertNotFound } from './alerts.errors.js';
-import { countAlerts, findAlert, listAlerts, lockAlert } from './alerts.queries.js';
+import { countAlerts, findAlert, findAlertText, listAlerts, lockAlert } from './alerts.queries.js';
 import type { Alert, BulkUpdateAlerts, UpdateAlert } from './alerts.schema.js';
 
 @Injectable()
@@ -34,25 +37,22 @@ export class AlertsService {
     private readonly cursors: Cursors,
   ) {}
 
-  async get(principal: Principal, id: string): Promise<Alert> {
-    const row = await findAlert(this.database.sqlFor(principal), principal, id);
+  async get(principal: Principal, id: string): Promise<JsonText<Alert>> {
+    const row = await findAlertText(this.database.sqlFor(principal), principal, id);
     if (!row) throw alertNotFound();
     assertCleared(principal, row);
-    return toAlert(row);
+    return toRecordText(row);
   }
 
-  async list(principal: Principal, query: AlertListQuery): Promise<Page<Alert>> {
+  async list(principal: Principal, query: AlertListQuery): Promise<Page<JsonText<Alert>>> {
     const sql = this.database.sqlFor(principal);
     const statuses = await this.statuses.list('alert');
     const conditions = (params: SqlParams) => alertConditions(query, statuses, params);
-    const page = await listPage<AlertRow>(query, conditions, this.cursors, {
+    return listPage(query, conditions, this.cursors, {
       name: 'alerts',
-      rows: async (shape) =>
-        (await listAlerts(sql, principal, shape)).map(({ alert, sort }) => ({ row: alert, sort })),
+      rows: (shape) => listAlerts(sql, principal, shape),
       count: (shape) => countAlerts(sql, principal, shape),
     });
-    const nowMs = Date.now();
-    return page.map((row) => toAlert(row, nowMs));
   }
 
   async update(

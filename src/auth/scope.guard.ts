@@ -9,7 +9,7 @@ import type { RouteAccess } from './auth.decorator.js';
 import { hasScope } from './scopes.js';
 import type { Scope } from './scopes.js';
 
-/** Refuses with 403 what the credential's address list or scopes do not allow. Last of the guards. */
+/** Refuses with 403 what the credential's address list or scopes do not allow. Third of the guards. */
 @Injectable()
 export class ScopeGuard implements CanActivate {
   constructor(private readonly reflector: Reflector) {}

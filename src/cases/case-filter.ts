@@ -25,8 +25,6 @@ export type CaseListQuery = z.output<typeof caseListQuery>;
 
 export const caseSearchAnswer = searchAnswer('CaseSearchAnswer', listedCaseSchema);
 
-export type CaseSearchAnswer = z.output<typeof caseSearchAnswer>;
-
 /** The conditions on the case `r` that a list's filters mean. */
 export function caseConditions(
   filter: CaseListQuery,

@@ -1,11 +1,10 @@
 import { relativeLabel, severityColor, severityLabel } from '../records/record-labels.js';
-import type { CaseDetail, ListedCase } from './cases.schema.js';
+import type { CaseDetail } from './cases.schema.js';
 
 type Label = 'createdAtLabel' | 'updatedAtLabel' | 'severityColor' | 'severityLabel';
 
-/** Cases as the database answers them: all but the labels that depend on the moment and the language. */
+/** A case as the database answers it: all but the labels that depend on the moment and the language. */
 export type CaseDetailRow = Omit<CaseDetail, Label>;
-export type ListedCaseRow = Omit<ListedCase, Label>;
 
 type Labelled = Pick<CaseDetail, 'createdAt' | 'updatedAt' | 'severity'>;
 

@@ -4,11 +4,13 @@ import { z } from 'zod';
 import { Auth, Caller } from '../auth/auth.decorator.js';
 import type { Principal } from '../auth/principal.js';
 import { Answers } from '../common/answers.decorator.js';
-import { BulkBody } from '../common/content.interceptor.js';
+import { BulkBody } from '../common/input.guard.js';
 import { IfMatch } from '../common/etag.js';
 import type { Precondition } from '../common/etag.js';
 import { idSchema } from '../common/fields.js';
-import type { Page } from '../common/pagination.js';
+import type { JsonText } from '../common/json-text.js';
+import { toSearchAnswer } from '../common/pagination.js';
+import type { Page, SearchAnswer } from '../common/pagination.js';
 import {
   caseDetailSchema,
   caseSchema,
@@ -28,7 +30,7 @@ import type {
 import { bulkDeleteBody, bulkDeletedSchema, bulkUpdatedSchema } from '../records/record-bulk.js';
 import type { BulkDelete, BulkDeleted, BulkUpdated } from '../records/record-bulk.js';
 import { caseListQuery, caseSearchAnswer, caseSearchBody } from './case-filter.js';
-import type { CaseListQuery, CaseSearchAnswer } from './case-filter.js';
+import type { CaseListQuery } from './case-filter.js';
 import { CasesService } from './cases.service.js';
 
 @ApiTags('Cases')
@@ -42,7 +44,7 @@ export class CasesController {
   list(
     @Caller() principal: Principal,
     @Query({ schema: caseListQuery }) query: CaseListQuery,
-  ): Promise<Page<ListedCase>> {
+  ): Promise<Page<JsonText<ListedCase>>> {
     return this.cases.list(principal, query);
   }
 
@@ -62,9 +64,8 @@ export class CasesController {
   async search(
     @Caller() principal: Principal,
     @Body({ schema: caseSearchBody }) query: CaseListQuery,
-  ): Promise<CaseSearchAnswer> {
-    const page = await this.cases.list(principal, query);
-    return page.toAnswer();
+  ): Promise<JsonText<SearchAnswer<ListedCase>>> {
+    return toSearchAnswer(await this.cases.list(principal, query));
   }
 
   @Patch('bulk')
@@ -106,7 +107,7 @@ export class CasesController {
   get(
     @Caller() principal: Principal,
     @Param('id', { schema: idSchema }) id: string,
-  ): Promise<CaseDetail> {
+  ): Promise<JsonText<CaseDetail>> {
     return this.cases.get(principal, id);
   }
 

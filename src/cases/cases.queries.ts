@@ -7,24 +7,28 @@ import type { AuditRow } from '../audit/audit-entry.js';
 import type { Principal } from '../auth/principal.js';
 import { SqlParams } from '../database/sql.js';
 import type { Sql } from '../database/sql.js';
-import { insertObservablesSql } from '../observables/observable-row.js';
 import type { ObservableRow } from '../observables/observable-row.js';
 import {
-  INSERTED,
   NEW_CLIENTS_SQL,
   STATUS_SQL,
+  insertedSources,
   instantSql,
+  newClientIdSql,
   newLinksSql,
   observableCountSql,
   organizationsSql,
+  partsKey,
+  partsOf,
   recordObservablesSql,
   storedSources,
   tagsSql,
   teamsSql,
   userSql,
 } from '../records/record-sql.js';
+import { TEXT_COLUMNS, selectPage } from '../records/record-text.js';
+import type { ListedRow, RecordText } from '../records/record-text.js';
 import type { NewLinks } from '../records/new-links.js';
-import type { CaseDetailRow, ListedCaseRow } from './case.mapper.js';
+import type { CaseDetailRow } from './case.mapper.js';
 import type { Case } from './cases.schema.js';
 
 const STORED = storedSources('case');
@@ -51,27 +55,44 @@ function linkedAlerts(principal: Principal, params: SqlParams): string {
     AND ${clearedFor(principal, 'a', params)}`;
 }
 
-/** One case of the caller's tenants, whatever its marking; null when there is none. */
+/** The statement that reads one case of the caller's tenants, whatever its marking. */
+function selectCase(principal: Principal, id: string, answer: string, params: SqlParams): string {
+  const where = `r.id = ${params.add(id, 'uuid')} AND r.deleted_at IS NULL AND ${visibleTo(principal, CASE_TABLES, 'r', params)}`;
+  const cleared = clearedFor(principal, 'o', params);
+  return `SELECT ${answer} FROM (
+      SELECT ${caseColumns('clients')}, ${SHOWN_COLUMNS},
+        (SELECT ${userSql('u')} FROM users u WHERE u.id = r.created_by_id) AS "createdBy",
+        '[]'::json AS tasks, ${recordObservablesSql('case_id', STORED, cleared, null)} AS observables,
+        ${teamsSql('case_id', STORED)} AS teams, ${organizationsSql('case_id', STORED)} AS organizations,
+        coalesce((SELECT json_agg(json_build_object('id', a.id, 'tinyId', a.tiny_id, 'title', a.title) ORDER BY a.tiny_id)
+          FROM alerts a WHERE ${linkedAlerts(principal, params)}), '[]') AS alerts,
+        r.sla_config AS "slaConfig"
+      FROM cases r JOIN statuses s ON s.id = r.status_id WHERE ${where}) x`;
+}
+
+/** One case as the text of its answer; null when there is none for the caller. */
+export async function findCaseText(
+  sql: Sql,
+  principal: Principal,
+  id: string,
+): Promise<RecordText | null> {
+  const params = new SqlParams();
+  const statement = selectCase(principal, id, TEXT_COLUMNS, params);
+  const name = principal.everyOrganization ? 'case-text-all' : 'case-text';
+  const [row] = await sql<RecordText>(statement, params.values, name);
+  return row ?? null;
+}
+
+/** One case, to work with; null when there is none for the caller. */
 export async function findCase(
   sql: Sql,
   principal: Principal,
   id: string,
 ): Promise<CaseDetailRow | null> {
   const params = new SqlParams();
-  const where = `r.id = ${params.add(id, 'uuid')} AND r.deleted_at IS NULL AND ${visibleTo(principal, CASE_TABLES, 'r', params)}`;
-  const rows = await sql<{ case: CaseDetailRow }>(
-    `SELECT row_to_json(x) AS case FROM (
-      SELECT ${caseColumns('clients')}, ${SHOWN_COLUMNS},
-        (SELECT ${userSql('u')} FROM users u WHERE u.id = r.created_by_id) AS "createdBy",
-        '[]'::json AS tasks, ${recordObservablesSql(principal, 'case_id', STORED, params, null)} AS observables,
-        ${teamsSql('case_id', STORED)} AS teams, ${organizationsSql('case_id', STORED)} AS organizations,
-        coalesce((SELECT json_agg(json_build_object('id', a.id, 'tinyId', a.tiny_id, 'title', a.title) ORDER BY a.tiny_id)
-          FROM alerts a WHERE ${linkedAlerts(principal, params)}), '[]') AS alerts,
-        r.sla_config AS "slaConfig"
-      FROM cases r JOIN statuses s ON s.id = r.status_id WHERE ${where}) x`,
-    params.values,
-  );
-  return rows[0]?.case ?? null;
+  const statement = selectCase(principal, id, 'row_to_json(x) AS case', params);
+  const [row] = await sql<{ case: CaseDetailRow }>(statement, params.values);
+  return row?.case ?? null;
 }
 
 /** Holds the row of a visible case until the transaction ends; false when there is none. */
@@ -82,32 +103,20 @@ export async function lockCase(sql: Sql, principal: Principal, id: string): Prom
   return rows.length > 0;
 }
 
-/** A row of a list, with the value it is sorted by. */
-export interface ListedCaseResult {
-  readonly row: ListedCaseRow;
-  readonly sort: string | number;
-}
-
+/** The cases of a list's page, each with the value it is sorted by. */
 export async function listCases(
   sql: Sql,
   principal: Principal,
   shape: (params: SqlParams) => ListShape,
-): Promise<ListedCaseResult[]> {
+): Promise<ListedRow[]> {
   const params = new SqlParams();
   const list = shape(params);
   const page = visibleIds(principal, CASE_TABLES, params, list);
-  const direction = list.descending ? 'DESC' : 'ASC';
-  return sql<ListedCaseResult>(
-    `WITH page AS MATERIALIZED (${page})
-    SELECT (SELECT row_to_json(x) FROM (SELECT ${caseColumns('clients')}, ${SHOWN_COLUMNS},
-        json_build_object('total', 0, 'done', 0) AS "taskCounts",
-        ${observableCountSql(principal, 'case_id', STORED, params)} AS "observableCount",
-        (SELECT count(*)::int FROM alerts a WHERE ${linkedAlerts(principal, params)}) AS "alertCount") x) AS row,
-      to_json(page.sort_value) AS sort
-    FROM page JOIN cases r ON r.id = page.id JOIN statuses s ON s.id = r.status_id
-    ORDER BY page.sort_value ${direction}, page.id ${direction}`,
-    params.values,
-  );
+  const columns = `${caseColumns('clients')}, ${SHOWN_COLUMNS},
+    json_build_object('total', 0, 'done', 0) AS "taskCounts",
+    ${observableCountSql('case_id', STORED, clearedFor(principal, 'o', params))} AS "observableCount",
+    (SELECT count(*)::int FROM alerts a WHERE ${linkedAlerts(principal, params)}) AS "alertCount"`;
+  return sql<ListedRow>(selectPage('cases', page, columns, list.descending), params.values);
 }
 
 /** How many cases the list holds, counting no further than `shape.limit`. */
@@ -159,34 +168,38 @@ export interface NewCases extends NewLinks {
   readonly audit: readonly AuditRow[];
 }
 
-/** Inserts cases with all that belongs to them in one statement, and answers them as the contract shows new ones. */
-export async function insertCases(sql: Sql, cases: NewCases): Promise<Case[]> {
-  const rows = await sql<{ case: Case }>(
-    `WITH ${NEW_CLIENTS_SQL},
-new_records AS (
+/** Inserts a case with all that belongs to it in one statement, and answers it as the contract shows new ones. */
+export async function insertCase(sql: Sql, record: NewCases): Promise<Case> {
+  const parts = partsOf(record);
+  const statement = `WITH ${[
+    ...(parts.clients ? [NEW_CLIENTS_SQL] : []),
+    `new_records AS (
   INSERT INTO cases (id, organization_id, title, description, status_id, severity, tlp, pap, flag, type, source, source_ref,
     external_link, custom_fields, visible_to_all_organizations, assignee_id, created_by_id, client_id, sla_config,
     sla_started_at, created_at, in_progress_at, closed_at)
   SELECT x.id, x."organizationId", x.title, x.description, x."statusId", x.severity, x.tlp, x.pap, x.flag, x.type, x.source,
     x."sourceRef", x."externalLink", x."customFields", x."visibleToAll", x."assigneeId", x."createdById",
-    coalesce(x."clientId", (SELECT client.id FROM new_clients client
-      WHERE client.organization_id = x."organizationId" AND lower(client.name) = lower(x."clientName"))),
+    ${newClientIdSql(parts)},
     x."slaConfig", CASE WHEN x."slaConfig" IS NOT NULL THEN coalesce(x."createdAt", now()) END, coalesce(x."createdAt", now()),
     CASE WHEN x.stage = 'InProgress' THEN now() END, CASE WHEN x.stage = 'Closed' THEN now() END
   FROM jsonb_to_recordset($1::jsonb->'records') AS x(id uuid, "organizationId" uuid, title text, description text, "statusId" uuid,
     stage text, severity int, tlp int, pap int, flag bool, type text, source text, "sourceRef" text, "externalLink" text,
     "customFields" jsonb, "visibleToAll" bool, "assigneeId" uuid, "createdById" uuid, "clientId" uuid, "clientName" text,
     "slaConfig" jsonb, "createdAt" timestamptz)
-  RETURNING *),
-new_observables AS (${insertObservablesSql("$1::jsonb->'observables'")}),
-${newLinksSql('case')},
-new_activities AS (${insertActivitiesSql("$1::jsonb->'activities'")}),
-new_audit AS (${insertAuditSql("$1::jsonb->'audit'")})
+  RETURNING *)`,
+    ...newLinksSql('case', parts),
+    `new_activities AS (${insertActivitiesSql("$1::jsonb->'activities'")})`,
+    `new_audit AS (${insertAuditSql("$1::jsonb->'audit'")})`,
+  ].join(',\n')}
 SELECT row_to_json(x) AS case FROM (
-  SELECT ${caseColumns(INSERTED.clients)} FROM new_records r JOIN statuses s ON s.id = r.status_id) x`,
-    [JSON.stringify(cases)],
+  SELECT ${caseColumns(insertedSources(parts).clients)} FROM new_records r JOIN statuses s ON s.id = r.status_id) x`;
+  const [row] = await sql<{ case: Case }>(
+    statement,
+    [JSON.stringify(record)],
+    `insert-case-${partsKey(parts)}`,
   );
-  return rows.map((row) => row.case);
+  if (!row) throw new Error('The insert returned no row.');
+  return row.case;
 }
 
 /** Takes the alerts off a case that goes, back to the status `new`; answers their ids. */

@@ -7,7 +7,9 @@ import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
 import { NO_PRECONDITION } from '../common/etag.js';
 import type { Precondition } from '../common/etag.js';
-import { Cursors, Page } from '../common/pagination.js';
+import type { JsonText } from '../common/json-text.js';
+import { Cursors } from '../common/pagination.js';
+import type { Page } from '../common/pagination.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
 import type { SqlParams } from '../database/sql.js';
@@ -17,20 +19,22 @@ import { toNewLinks } from '../records/new-links.js';
 import { forEachRecord } from '../records/record-bulk.js';
 import type { BulkDelete, BulkDeleted, BulkUpdated } from '../records/record-bulk.js';
 import { listPage } from '../records/record-list.js';
+import { toRecordText } from '../records/record-text.js';
 import { RecordUpdater } from '../records/record-updater.service.js';
 import type { RecordAccess } from '../records/record-updater.service.js';
 import { softDelete } from '../records/record-writes.js';
 import { ReferencesService } from '../records/references.service.js';
 import { StatusesService } from '../statuses/statuses.service.js';
 import { withLabels } from './case.mapper.js';
-import type { CaseDetailRow, ListedCaseRow } from './case.mapper.js';
+import type { CaseDetailRow } from './case.mapper.js';
 import { caseConditions } from './case-filter.js';
 import type { CaseListQuery } from './case-filter.js';
 import { caseNotFound } from './cases.errors.js';
 import {
   countCases,
   findCase,
-  insertCases,
+  findCaseText,
+  insertCase,
   listCases,
   lockCase,
   releaseAlerts,
@@ -111,29 +115,25 @@ export class CasesService {
         }),
       ],
     };
-    const [row] = await insertCases(this.database.sqlFor(principal), rows);
-    if (!row) throw new Error('The insert returned no row.');
-    return row;
+    return insertCase(this.database.sqlFor(principal), rows);
   }
 
-  async get(principal: Principal, id: string): Promise<CaseDetail> {
-    const row = await findCase(this.database.sqlFor(principal), principal, id);
+  async get(principal: Principal, id: string): Promise<JsonText<CaseDetail>> {
+    const row = await findCaseText(this.database.sqlFor(principal), principal, id);
     if (!row) throw caseNotFound();
     assertCleared(principal, row);
-    return withLabels(row);
+    return toRecordText(row);
   }
 
-  async list(principal: Principal, query: CaseListQuery): Promise<Page<ListedCase>> {
+  async list(principal: Principal, query: CaseListQuery): Promise<Page<JsonText<ListedCase>>> {
     const sql = this.database.sqlFor(principal);
     const statuses = await this.statuses.list('case');
     const conditions = (params: SqlParams) => caseConditions(query, statuses, params);
-    const page = await listPage<ListedCaseRow>(query, conditions, this.cursors, {
+    return listPage(query, conditions, this.cursors, {
       name: 'cases',
       rows: (shape) => listCases(sql, principal, shape),
       count: (shape) => countCases(sql, principal, shape),
     });
-    const nowMs = Date.now();
-    return page.map((row) => withLabels(row, nowMs));
   }
 
   async update(

@@ -5,6 +5,7 @@ import type { Request, Response } from 'express';
 import { map } from 'rxjs';
 import type { Observable } from 'rxjs';
 import { etagOf, headerNames } from './etag.js';
+import { JsonText, joinTexts } from './json-text.js';
 import { COUNT_MAX, Page } from './pagination.js';
 import { pathOf } from './request.js';
 
@@ -25,6 +26,7 @@ export class AnswerInterceptor implements NestInterceptor {
     return next.handle().pipe(
       map((answer: unknown) => {
         if (answer instanceof Page) return this.page(answer, request, response);
+        if (answer instanceof JsonText) return this.text(answer, request, response);
         if (typeof answer !== 'object' || answer === null || Array.isArray(answer)) return answer;
         const location = this.reflector.get<string | undefined>(LOCATION, context.getHandler());
         if (location !== undefined && 'id' in answer) {
@@ -35,22 +37,33 @@ export class AnswerInterceptor implements NestInterceptor {
     );
   }
 
+  private text(answer: JsonText<unknown>, request: Request, response: Response): unknown {
+    response.setHeader('Content-Type', 'application/json; charset=utf-8');
+    if (answer.version === null) return answer.text;
+    return this.isKnown(answer.version, request, response) ? undefined : answer.text;
+  }
+
   private record(
     answer: { readonly version?: unknown },
     request: Request,
     response: Response,
   ): unknown {
     if (typeof answer.version !== 'number') return answer;
-    const etag = etagOf(answer.version);
+    return this.isKnown(answer.version, request, response) ? undefined : answer;
+  }
+
+  /** Sets the `ETag`; when the caller has this version already, the answer is 304 without a body. */
+  private isKnown(version: number, request: Request, response: Response): boolean {
+    const etag = etagOf(version);
     response.setHeader('ETag', etag);
     const known = request.headers['if-none-match'];
     const isRead = request.method === 'GET' || request.method === 'HEAD';
-    if (!isRead || known === undefined || !headerNames(known, etag, true)) return answer;
+    if (!isRead || known === undefined || !headerNames(known, etag, true)) return false;
     response.status(304);
-    return undefined;
+    return true;
   }
 
-  private page(page: Page<unknown>, request: Request, response: Response): readonly unknown[] {
+  private page(page: Page<unknown>, request: Request, response: Response): unknown {
     if (page.nextCursor !== null) {
       const query = new URLSearchParams(request.originalUrl.split('?')[1]);
       query.set('cursor', page.nextCursor);
@@ -60,6 +73,11 @@ export class AnswerInterceptor implements NestInterceptor {
       response.setHeader('X-Total-Count', String(Math.min(page.total.count, COUNT_MAX)));
       if (page.total.capped) response.setHeader('X-Total-Count-Capped', 'true');
     }
-    return page.items;
+    const { items } = page;
+    return isTexts(items) ? this.text(new JsonText(joinTexts(items)), request, response) : items;
   }
+}
+
+function isTexts(items: readonly unknown[]): items is readonly JsonText<unknown>[] {
+  return items.length > 0 && items.every((item) => item instanceof JsonText);
 }

@@ -17,7 +17,14 @@ const KEY_FORMAT = /^[\x20-\x7e]{1,255}$/;
 const LIFETIME_MS = 24 * 3_600_000;
 
 /** Headers of the first answer that its replay repeats. */
-const KEPT_HEADERS = ['etag', 'location', 'link', 'cache-control', 'x-alert-deduplicated'];
+const KEPT_HEADERS = [
+  'content-type',
+  'etag',
+  'location',
+  'link',
+  'cache-control',
+  'x-alert-deduplicated',
+];
 
 interface StoredAnswer {
   readonly bodyDigest: Uint8Array;

@@ -48,30 +48,58 @@ const LEVELS = {
   fatal: 'fatal',
 } as const;
 
-/** The process's log: JSON lines, or a readable form on a terminal. */
-export function createPino(config: Pick<AppConfig, 'logLevel' | 'logFormat'>): Pino {
+/** The process's log. */
+export interface Logs {
+  /** For everything that may hold what a caller sent: redacted. */
+  readonly events: Pino;
+  /** For request lines, whose fields are fixed and never secret. */
+  readonly requests: Pino;
+}
+
+/** A full buffer is written at once, a part of one twice a second: a killed process loses that much log. */
+const BUFFER_BYTES = 8_192;
+const FLUSH_MS = 500;
+
+let standardOutput: ReturnType<typeof pino.destination> | null = null;
+
+/** Standard output of the process, buffered and written out at its end. */
+function bufferedOutput() {
+  if (standardOutput) return standardOutput;
+  const output = pino.destination({ dest: 1, sync: false, minLength: BUFFER_BYTES });
+  setInterval(() => {
+    output.flush();
+  }, FLUSH_MS).unref();
+  process.once('exit', () => {
+    output.flushSync();
+  });
+  return (standardOutput = output);
+}
+
+/** JSON lines, or a readable form on a terminal. */
+export function createLogs(config: Pick<AppConfig, 'logLevel' | 'logFormat'>): Logs {
   const options = {
     level: config.logLevel,
     base: null,
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
     messageKey: 'message',
-    redact: { paths: REDACTED, censor: '[redacted]' },
   };
-  if (config.logFormat === 'json') return pino(options);
-  return pino(
-    options,
-    pretty({
-      messageKey: 'message',
-      levelKey: 'level',
-      timestampKey: 'time',
-      translateTime: 'SYS:HH:MM:ss',
-      ignore: 'requestId,method,path,status,ms,ip,credentialId,context',
-      singleLine: true,
-      sync: true,
-      messageFormat: readableMessage,
-    }),
-  );
+  const redact = { paths: REDACTED, censor: '[redacted]' };
+  const stream = config.logFormat === 'pretty' ? readableStream() : bufferedOutput();
+  return { events: pino({ ...options, redact }, stream), requests: pino(options, stream) };
+}
+
+function readableStream() {
+  return pretty({
+    messageKey: 'message',
+    levelKey: 'level',
+    timestampKey: 'time',
+    translateTime: 'SYS:HH:MM:ss',
+    ignore: 'requestId,method,path,status,ms,ip,credentialId,context',
+    singleLine: true,
+    sync: true,
+    messageFormat: readableMessage,
+  });
 }
 
 /** A request in a line, as a person at a terminal reads it. */
@@ -82,7 +110,7 @@ function readableMessage(line: Record<string, unknown>): string {
 
 /** Nest's logger interface over pino. */
 export class AppLogger implements LoggerService {
-  constructor(readonly pino: Pino) {}
+  constructor(private readonly pino: Pino) {}
 
   log(message: unknown, ...rest: unknown[]): void {
     this.write('log', message, rest);

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { AppConfig } from '../config/config.js';
 import { AppError } from './errors.js';
 import { queryBoolean } from './fields.js';
+import { JsonText, joinTexts } from './json-text.js';
 
 /** Where a page ends: the sort value and the id of its last row. */
 export type Position = readonly [sortValue: string | number, id: string | number];
@@ -30,18 +31,6 @@ export class Page<T> {
       found.length > query.limit && last !== undefined ? toCursor(last) : null,
       count === null ? null : { count, capped: count > COUNT_MAX },
     );
-  }
-
-  /** The page as a search answers it. */
-  toAnswer(): { items: T[]; nextCursor: string | null; total?: number; totalCapped?: boolean } {
-    const { items, nextCursor, total } = this;
-    if (!total) return { items: [...items], nextCursor };
-    return {
-      items: [...items],
-      nextCursor,
-      total: Math.min(total.count, COUNT_MAX),
-      totalCapped: total.capped,
-    };
   }
 
   map<U>(toItem: (item: T) => U): Page<U> {
@@ -77,6 +66,24 @@ export function listQuery<F extends z.ZodRawShape>(sortable: readonly string[], 
       .meta({ description: 'Whether to answer `X-Total-Count`, exact up to 10 000.' }),
     ...filters,
   });
+}
+
+/** What a search answers. */
+export interface SearchAnswer<T> {
+  readonly items: readonly T[];
+  readonly nextCursor: string | null;
+  readonly total?: number;
+  readonly totalCapped?: boolean;
+}
+
+/** A page as a search answers it. */
+export function toSearchAnswer<T>(page: Page<JsonText<T>>): JsonText<SearchAnswer<T>> {
+  const { items, nextCursor, total } = page;
+  const rest = {
+    nextCursor,
+    ...(total && { total: Math.min(total.count, COUNT_MAX), totalCapped: total.capped }),
+  };
+  return new JsonText(`{"items":${joinTexts(items)},${JSON.stringify(rest).slice(1)}`);
 }
 
 /** Signs cursors, so that they cannot be changed, nor used with another list, filter or sort. */

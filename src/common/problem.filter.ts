@@ -3,7 +3,7 @@ import { Catch, HttpException, Logger } from '@nestjs/common';
 import type { ArgumentsHost, ExceptionFilter } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { AuditService } from '../audit/audit.service.js';
-import { isConnectionLost, isForeignKeyViolation } from '../database/database-errors.js';
+import { isConnectionLost, isForeignKeyViolation, sqlState } from '../database/database-errors.js';
 import { AppError, unavailable } from './errors.js';
 import { pathOf } from './request.js';
 import { allowedMethods } from './route-table.js';
@@ -20,13 +20,8 @@ export class ProblemFilter implements ExceptionFilter {
     const request = http.getRequest<Request>();
     const response = http.getResponse<Response>();
     const error = toAppError(thrown, request);
-    if (error.status === 500) {
-      this.logger.error({
-        message: thrown instanceof Error ? thrown.message : String(thrown),
-        stack: thrown instanceof Error ? thrown.stack : undefined,
-        requestId: request.requestId,
-      });
-    }
+    if (error.status === 500)
+      this.logger.error({ ...causeOf(thrown), requestId: request.requestId });
     if (error.status === 403 && request.principal) {
       await this.audit.refused(
         request.principal,
@@ -45,6 +40,20 @@ export class ProblemFilter implements ExceptionFilter {
     response.setHeader('Cache-Control', 'no-store');
     response.end(JSON.stringify(toProblem(error, request)));
   }
+}
+
+/** What the log may say of an unexpected failure: no stack, no path of the host, no SQL (spec/api.md §1). */
+function causeOf(thrown: unknown): object {
+  const {
+    name,
+    message,
+    stack = '',
+  } = thrown instanceof Error ? thrown : new Error(String(thrown));
+  return {
+    message: `unexpected ${name}: ${message.trim().split('\n').at(-1)?.slice(0, 300) ?? ''}`,
+    sqlState: sqlState(thrown),
+    where: /^\s*at (?:async )?([A-Z][\w.]+)/m.exec(stack)?.[1],
+  };
 }
 
 function toProblem(error: AppError, request: Request): object {

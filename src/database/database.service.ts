@@ -24,6 +24,7 @@ export class Database implements OnApplicationShutdown {
   readonly prisma: PrismaClient;
   private readonly pool: pg.Pool;
   private readonly statementNames = new Map<string, string>();
+  private readonly namedTexts = new Map<string, string>();
 
   constructor(
     config: AppConfig,
@@ -37,9 +38,12 @@ export class Database implements OnApplicationShutdown {
   }
 
   /** Runs one statement on the pool, prepared once per connection. */
-  readonly sql: Sql = async <Row>(statement: string, values: readonly unknown[]) => {
-    const name = this.statementName(statement);
-    const result = await this.pool.query({ name, text: statement, values: values as unknown[] });
+  readonly sql: Sql = async <Row>(statement: string, values: readonly unknown[], name?: string) => {
+    const prepared =
+      name === undefined
+        ? { name: this.nameOf(statement), text: statement }
+        : this.named(name, statement);
+    const result = await this.pool.query({ ...prepared, values: values as unknown[] });
     return result.rows as Row[];
   };
 
@@ -84,8 +88,15 @@ export class Database implements OnApplicationShutdown {
     if (!this.pool.ended) await this.pool.end();
   }
 
+  private named(name: string, statement: string): { readonly name: string; readonly text: string } {
+    const text = this.namedTexts.get(name);
+    if (text !== undefined) return { name, text };
+    this.namedTexts.set(name, statement);
+    return { name, text: statement };
+  }
+
   /** A name for the commonest statements; the rest go unprepared, so that their number stays bounded. */
-  private statementName(statement: string): string | undefined {
+  private nameOf(statement: string): string | undefined {
     const known = this.statementNames.get(statement);
     if (known !== undefined) return known;
     if (this.statementNames.size >= NAMED_STATEMENTS_MAX) return undefined;

@@ -3,8 +3,17 @@ import type { Prisma } from '../generated/prisma/client.js';
 /** A running transaction; functions that need one take it as their first argument. */
 export type Tx = Prisma.TransactionClient;
 
-/** Runs one hand-written statement: on the pool, or inside a transaction. */
-export type Sql = <Row>(statement: string, values: readonly unknown[]) => Promise<Row[]>;
+/**
+ * Runs one hand-written statement: on the pool, or inside a transaction.
+ *
+ * A name stands for the one text it was first used with, which spares a hot statement the hashing
+ * of what has just been put together again.
+ */
+export type Sql = <Row>(
+  statement: string,
+  values: readonly unknown[],
+  name?: string,
+) => Promise<Row[]>;
 
 /** Hand-written SQL inside a transaction. */
 export function sqlIn(tx: Tx): Sql {

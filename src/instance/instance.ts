@@ -85,8 +85,12 @@ function urlOf(config: AppConfig, server: Server): string {
   return `http://${host}:${port}`;
 }
 
-/** Takes no new connections, lets running requests finish, and cuts what is left after 25 s. */
+/** How long new connections are still taken, so that load balancers see the server as not ready. */
+const NOTICE_MS = 1_000;
+
+/** Takes no new connections after a notice, lets running requests finish, and cuts what is left after 25 s. */
 async function drain(server: http.Server): Promise<void> {
+  await sleep(NOTICE_MS);
   const closed = new Promise<void>((resolve) => {
     server.close(() => {
       resolve();

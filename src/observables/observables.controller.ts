@@ -7,7 +7,7 @@ import { Auth, Caller } from '../auth/auth.decorator.js';
 import type { Principal } from '../auth/principal.js';
 import { caseNotFound } from '../cases/cases.errors.js';
 import { Answers } from '../common/answers.decorator.js';
-import { BulkBody } from '../common/content.interceptor.js';
+import { BulkBody } from '../common/input.guard.js';
 import { idSchema } from '../common/fields.js';
 import type { Page } from '../common/pagination.js';
 import { observableSchema } from '../records/answer.schema.js';

@@ -3,24 +3,25 @@ import { COUNT_MAX, Page } from '../common/pagination.js';
 import type { Cursors, Position } from '../common/pagination.js';
 import type { SqlParams } from '../database/sql.js';
 import { RECORD_SORTS } from './record.schema.js';
+import { toRecordText } from './record-text.js';
+import type { ListedRow } from './record-text.js';
+import type { JsonText } from '../common/json-text.js';
 import type { PageQuery } from './record.schema.js';
 
 /** How a kind of record reads its lists. */
-export interface ListSource<Row extends { readonly id: string }> {
+export interface ListSource {
   readonly name: string;
-  rows(
-    shape: (params: SqlParams) => ListShape,
-  ): Promise<readonly { row: Row; sort: string | number }[]>;
+  rows(shape: (params: SqlParams) => ListShape): Promise<readonly ListedRow[]>;
   count(shape: (params: SqlParams) => ListShape): Promise<number>;
 }
 
 /** One page of alerts or cases: a row more than asked for tells whether there is a next one. */
-export async function listPage<Row extends { readonly id: string }>(
+export async function listPage<T>(
   query: PageQuery,
   conditions: (params: SqlParams) => readonly string[],
   cursors: Cursors,
-  source: ListSource<Row>,
-): Promise<Page<Row>> {
+  source: ListSource,
+): Promise<Page<JsonText<T>>> {
   const after = cursors.decode(source.name, query);
   const shape = (limit: number, position: Position | null) => (params: SqlParams) =>
     listShape(query, conditions(params), limit, position);
@@ -28,9 +29,10 @@ export async function listPage<Row extends { readonly id: string }>(
     source.rows(shape(query.limit + 1, after)),
     query.count ? source.count(shape(COUNT_MAX + 1, null)) : null,
   ]);
+  const nowMs = Date.now();
   return Page.of(found, query, count, (last) =>
-    cursors.encode(source.name, query, [last.sort, last.row.id]),
-  ).map(({ row }) => row);
+    cursors.encode(source.name, query, [last.sort, last.id]),
+  ).map((row) => toRecordText<T>(row, nowMs));
 }
 
 function listShape(

@@ -1,15 +1,15 @@
-import { clearedFor } from '../access/access.js';
-import type { Principal } from '../auth/principal.js';
-import type { SqlParams } from '../database/sql.js';
+import { insertObservablesSql } from '../observables/observable-row.js';
+import type { NewLinks } from './new-links.js';
+
+const EMPTY = `'[]'::json`;
 
 /** Where an answer reads its rows: the tables, or what a statement has just inserted. */
 export interface AnswerSources {
-  readonly records: string;
-  readonly observables: string;
+  readonly observables: string | null;
   readonly tags: string;
-  readonly tagLinks: string;
-  readonly teamLinks: string;
-  readonly shares: string;
+  readonly tagLinks: string | null;
+  readonly teamLinks: string | null;
+  readonly shares: string | null;
   readonly clients: string;
 }
 
@@ -42,39 +42,41 @@ export function observablesSql(from: string): string {
   return `SELECT ${OBSERVABLE_COLUMNS} FROM ${from} JOIN observable_types t ON t.id = o.type_id`;
 }
 
-/** The observables of the record `r` that the caller is cleared for, oldest first, as a JSON array. */
+/** The observables of the record `r` under a condition on `o`, oldest first, as a JSON array. */
 export function recordObservablesSql(
-  principal: Principal,
   parentKey: 'alert_id' | 'case_id',
   sources: AnswerSources,
-  params: SqlParams,
+  condition: string,
   limit: number | null,
 ): string {
-  const where = `o.${parentKey} = r.id AND o.deleted_at IS NULL AND ${clearedFor(principal, 'o', params)}`;
+  if (sources.observables === null) return EMPTY;
+  const where = `o.${parentKey} = r.id AND o.deleted_at IS NULL AND ${condition}`;
   const bound = limit === null ? '' : `LIMIT ${limit}`;
   return `coalesce((SELECT json_agg(row_to_json(x)) FROM (
-    ${observablesSql(`${sources.observables} o`)} WHERE ${where} ORDER BY o.created_at, o.id ${bound}) x), '[]')`;
+    ${observablesSql(`${sources.observables} o`)} WHERE ${where} ORDER BY o.created_at, o.id ${bound}) x), ${EMPTY})`;
 }
 
-/** How many observables of the record `r` the caller is cleared for. */
+/** How many observables of the record `r` meet the condition on `o`. */
 export function observableCountSql(
-  principal: Principal,
   parentKey: 'alert_id' | 'case_id',
   sources: AnswerSources,
-  params: SqlParams,
+  condition: string,
 ): string {
+  if (sources.observables === null) return '0';
   return `(SELECT count(*)::int FROM ${sources.observables} o
-    WHERE o.${parentKey} = r.id AND o.deleted_at IS NULL AND ${clearedFor(principal, 'o', params)})`;
+    WHERE o.${parentKey} = r.id AND o.deleted_at IS NULL AND ${condition})`;
 }
 
 /** Tags of the record `r` as a JSON array. */
 export function tagsSql(parentKey: string, sources: AnswerSources): string {
+  if (sources.tagLinks === null) return EMPTY;
   return `coalesce((SELECT json_agg(json_build_object('id', tag.id, 'name', tag.name, 'color', tag.color) ORDER BY tag.name)
     FROM ${sources.tagLinks} link JOIN ${sources.tags} tag ON tag.id = link.tag_id WHERE link.${parentKey} = r.id), '[]')`;
 }
 
 /** Teams of the record `r` as a JSON array. */
 export function teamsSql(parentKey: string, sources: AnswerSources): string {
+  if (sources.teamLinks === null) return EMPTY;
   return `coalesce((SELECT json_agg(json_build_object('id', team.id, 'name', team.name) ORDER BY team.name)
     FROM ${sources.teamLinks} link JOIN teams team ON team.id = link.team_id
     WHERE link.${parentKey} = r.id AND team.deleted_at IS NULL), '[]')`;
@@ -82,51 +84,101 @@ export function teamsSql(parentKey: string, sources: AnswerSources): string {
 
 /** Organizations of the record `r` as a JSON array, the owner first. */
 export function organizationsSql(parentKey: string, sources: AnswerSources): string {
+  const guests =
+    sources.shares === null
+      ? ''
+      : `UNION ALL SELECT share.organization_id, 1 FROM ${sources.shares} share WHERE share.${parentKey} = r.id`;
   return `(SELECT json_agg(json_build_object('id', org.id, 'name', org.name) ORDER BY holder.place, org.name)
-    FROM (SELECT r.organization_id AS id, 0 AS place UNION ALL
-          SELECT share.organization_id, 1 FROM ${sources.shares} share WHERE share.${parentKey} = r.id) holder
+    FROM (SELECT r.organization_id AS id, 0 AS place ${guests}) holder
     JOIN organizations org ON org.id = holder.id)`;
 }
 
-/**
- * The parts of a create statement that alerts and cases have in common, after `new_records`.
- *
- * Tags and clients given by name are found or created by their unique index, so that equal requests
- * at once meet in one row.
- */
-export function newLinksSql(kind: 'alert' | 'case'): string {
-  const key = `${kind}_id`;
-  return `
-new_tags AS (
-  INSERT INTO tags (organization_id, name)
-  SELECT DISTINCT ON (x."organizationId", lower(x.name)) x."organizationId", x.name
-  FROM jsonb_to_recordset($1::jsonb->'tagNames') AS x("organizationId" uuid, name text)
-  ORDER BY x."organizationId", lower(x.name)
-  ON CONFLICT (organization_id, lower(name)) DO UPDATE SET name = tags.name
-  RETURNING id, organization_id, name, color),
-tag_links AS (
-  INSERT INTO ${kind}_tags (${key}, tag_id)
-  SELECT x."recordId", x."tagId" FROM jsonb_to_recordset($1::jsonb->'tagIds') AS x("recordId" uuid, "tagId" int)
-  UNION
-  SELECT x."recordId", tag.id
-  FROM jsonb_to_recordset($1::jsonb->'tagNames') AS x("recordId" uuid, "organizationId" uuid, name text)
-  JOIN new_tags tag ON tag.organization_id = x."organizationId" AND lower(tag.name) = lower(x.name)
-  RETURNING ${key}, tag_id),
-team_links AS (
-  INSERT INTO ${kind}_teams (${key}, team_id)
-  SELECT DISTINCT x."recordId", x."teamId" FROM jsonb_to_recordset($1::jsonb->'teams') AS x("recordId" uuid, "teamId" uuid)
-  RETURNING ${key}, team_id),
-new_shares AS (
-  INSERT INTO ${kind}_shares (${key}, organization_id, created_at)
-  SELECT DISTINCT x."recordId", x."organizationId", r.created_at
-  FROM jsonb_to_recordset($1::jsonb->'shares') AS x("recordId" uuid, "organizationId" uuid)
-  JOIN new_records r ON r.id = x."recordId"
-  RETURNING ${key}, organization_id)`;
+/** Which sets a create statement writes; what is empty stays out of it, which keeps the usual one small. */
+export interface NewParts {
+  readonly observables: boolean;
+  readonly tagIds: boolean;
+  readonly tagNames: boolean;
+  readonly teams: boolean;
+  readonly shares: boolean;
+  readonly clients: boolean;
 }
 
-/** Finds or creates the clients that records name; part of a create statement, before `new_records`. */
-export const NEW_CLIENTS_SQL = `
-new_clients AS (
+export function partsOf(rows: NewLinks & { readonly observables: readonly unknown[] }): NewParts {
+  return {
+    observables: rows.observables.length > 0,
+    tagIds: rows.tagIds.length > 0,
+    tagNames: rows.tagNames.length > 0,
+    teams: rows.teams.length > 0,
+    shares: rows.shares.length > 0,
+    clients: rows.clients.length > 0,
+  };
+}
+
+/** A name for the statement that writes these parts. */
+export function partsKey(parts: NewParts): string {
+  return Object.values(parts)
+    .map((isPresent) => (isPresent ? '1' : '0'))
+    .join('');
+}
+
+/**
+ * The CTEs that write what hangs on new records, which `new_records` holds; `$1` holds the sets.
+ *
+ * Tags given by name are found, or created by their unique index, so that equal requests at once meet
+ * in one row.
+ */
+export function newLinksSql(kind: 'alert' | 'case', parts: NewParts): string[] {
+  const key = `${kind}_id`;
+  const named = `jsonb_to_recordset($1::jsonb->'tagNames') AS x("recordId" uuid, "organizationId" uuid, name text)`;
+  const linkedById = `SELECT x."recordId", x."tagId" FROM jsonb_to_recordset($1::jsonb->'tagIds') AS x("recordId" uuid, "tagId" int)`;
+  const linkedByName = `SELECT x."recordId", tag.id FROM ${named}
+    JOIN new_tags tag ON tag.organization_id = x."organizationId" AND lower(tag.name) = lower(x.name)`;
+  const links = [...(parts.tagIds ? [linkedById] : []), ...(parts.tagNames ? [linkedByName] : [])];
+  return [
+    ...(parts.observables
+      ? [`new_observables AS (${insertObservablesSql("$1::jsonb->'observables'")})`]
+      : []),
+    ...(parts.tagNames
+      ? [
+          `named_tags AS (SELECT DISTINCT ON (x."organizationId", lower(x.name)) x."organizationId" AS organization_id, x.name
+  FROM ${named} ORDER BY x."organizationId", lower(x.name))`,
+          `known_tags AS (SELECT tag.id, tag.organization_id, tag.name, tag.color
+  FROM named_tags x JOIN tags tag ON tag.organization_id = x.organization_id AND lower(tag.name) = lower(x.name))`,
+          `created_tags AS (INSERT INTO tags (organization_id, name)
+  SELECT x.organization_id, x.name FROM named_tags x
+  WHERE NOT EXISTS (SELECT 1 FROM known_tags known
+                    WHERE known.organization_id = x.organization_id AND lower(known.name) = lower(x.name))
+  ORDER BY x.organization_id, lower(x.name)
+  ON CONFLICT (organization_id, lower(name)) DO UPDATE SET name = tags.name
+  RETURNING id, organization_id, name, color)`,
+          'new_tags AS (SELECT * FROM known_tags UNION ALL SELECT * FROM created_tags)',
+        ]
+      : []),
+    ...(links.length > 0
+      ? [
+          `tag_links AS (INSERT INTO ${kind}_tags (${key}, tag_id) ${links.join(' UNION ')} RETURNING ${key}, tag_id)`,
+        ]
+      : []),
+    ...(parts.teams
+      ? [
+          `team_links AS (INSERT INTO ${kind}_teams (${key}, team_id)
+  SELECT x."recordId", x."teamId" FROM jsonb_to_recordset($1::jsonb->'teams') AS x("recordId" uuid, "teamId" uuid)
+  RETURNING ${key}, team_id)`,
+        ]
+      : []),
+    ...(parts.shares
+      ? [
+          `new_shares AS (INSERT INTO ${kind}_shares (${key}, organization_id, created_at)
+  SELECT x."recordId", x."organizationId", r.created_at
+  FROM jsonb_to_recordset($1::jsonb->'shares') AS x("recordId" uuid, "organizationId" uuid)
+  JOIN new_records r ON r.id = x."recordId" RETURNING ${key}, organization_id)`,
+        ]
+      : []),
+  ];
+}
+
+/** Finds or creates the clients that records name; before `new_records`, which refers to it. */
+export const NEW_CLIENTS_SQL = `new_clients AS (
   INSERT INTO clients (id, organization_id, name)
   SELECT DISTINCT ON (x."organizationId", lower(x.name)) x.id, x."organizationId", x.name
   FROM jsonb_to_recordset($1::jsonb->'clients') AS x(id uuid, "organizationId" uuid, name text)
@@ -134,21 +186,32 @@ new_clients AS (
   ON CONFLICT (organization_id, lower(name)) DO UPDATE SET name = clients.name
   RETURNING id, organization_id, name)`;
 
-/** Reads an answer from what the statement has just inserted. */
-export const INSERTED: AnswerSources = {
-  records: 'new_records',
-  observables: 'new_observables',
-  tags: '(SELECT id, name, color FROM tags UNION SELECT id, name, color FROM new_tags)',
-  tagLinks: 'tag_links',
-  teamLinks: 'team_links',
-  shares: 'new_shares',
-  clients: '(SELECT id, name FROM clients UNION SELECT id, name FROM new_clients)',
-};
+/** The client of a row `x` to insert: by its id, or by its name among those found or created. */
+export function newClientIdSql(parts: NewParts): string {
+  if (!parts.clients) return 'x."clientId"';
+  return `coalesce(x."clientId", (SELECT client.id FROM new_clients client
+      WHERE client.organization_id = x."organizationId" AND lower(client.name) = lower(x."clientName")))`;
+}
+
+/** Reads an answer from what the statement has just inserted; null is nothing. */
+export function insertedSources(parts: NewParts): AnswerSources {
+  return {
+    observables: parts.observables ? 'new_observables' : null,
+    tags: parts.tagNames
+      ? '(SELECT id, name, color FROM tags UNION SELECT id, name, color FROM new_tags)'
+      : 'tags',
+    tagLinks: parts.tagIds || parts.tagNames ? 'tag_links' : null,
+    teamLinks: parts.teams ? 'team_links' : null,
+    shares: parts.shares ? 'new_shares' : null,
+    clients: parts.clients
+      ? '(SELECT id, name FROM clients UNION SELECT id, name FROM new_clients)'
+      : 'clients',
+  };
+}
 
 /** Reads an answer from the tables. */
 export function storedSources(kind: 'alert' | 'case'): AnswerSources {
   return {
-    records: `${kind}s`,
     observables: 'observables',
     tags: 'tags',
     tagLinks: `${kind}_tags`,

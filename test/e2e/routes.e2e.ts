@@ -5,7 +5,7 @@ import type { ErrorCode } from '../../src/common/error-codes.js';
 import { startTestApp } from '../app.js';
 import type { TestApp } from '../app.js';
 import { operationsOf } from '../document.js';
-import { addKey, createTenant, fingerprint } from '../factories.js';
+import { addKey, addTag, createTenant, fingerprint } from '../factories.js';
 import type { Tenant } from '../factories.js';
 import { expectProblem } from '../matchers.js';
 import { MISSING_ID, send } from '../outcomes.js';
@@ -16,12 +16,15 @@ let api: TestApp;
 let routes: DeclaredRoute[];
 let tenant: Tenant;
 let other: Tenant;
+/** Of a platform administrator. */
+let platform: Tenant;
 
 beforeAll(async () => {
   api = await startTestApp();
   routes = declaredRoutes(api.app);
   tenant = await createTenant(api.db, { role: 'org-admin' });
   other = await createTenant(api.db, { role: 'org-admin' });
+  platform = await createTenant(api.db, { role: 'super-admin' });
 });
 
 afterAll(() => api.close());
@@ -38,6 +41,29 @@ const BODIES: Readonly<Record<string, object>> = {
   'PATCH /api/alerts/:id': { title: 'changed' },
   'PUT /api/alerts/:id': { title: 'changed' },
   'POST /api/alerts/:id/observables': { dataType: 'ip', data: '10.0.0.1' },
+  'POST /api/alerts/create-case': {
+    title: 'x',
+    statusValue: 'new',
+    severity: 1,
+    alertIds: [MISSING_ID],
+  },
+  'POST /api/alerts/merge/:caseId': { alertIds: [MISSING_ID] },
+  'POST /api/alerts/search': {},
+  'POST /api/alerts/bulk': { alerts: [{ title: 'x', statusValue: 'new', severity: 1 }] },
+  'PATCH /api/alerts/bulk': { ids: [MISSING_ID], fields: { title: 'x' } },
+  'PUT /api/alerts/bulk': { ids: [MISSING_ID], fields: { title: 'x' } },
+  'POST /api/alerts/_bulk': { ids: [MISSING_ID], fields: { title: 'x' } },
+  'POST /api/alerts/bulk/delete': { ids: [MISSING_ID] },
+  'POST /api/cases/search': {},
+  'PATCH /api/cases/bulk': { ids: [MISSING_ID], fields: { title: 'x' } },
+  'PUT /api/cases/bulk': { ids: [MISSING_ID], fields: { title: 'x' } },
+  'POST /api/cases/bulk/delete': { ids: [MISSING_ID] },
+  'POST /api/tags': { name: 'from the route table' },
+  'PATCH /api/tags/:id': { name: 'changed' },
+  'POST /api/alert-statuses': { label: 'From the route table', stage: 'Closed' },
+  'PATCH /api/alert-statuses/:id': { label: 'Changed' },
+  'POST /api/case-statuses': { label: 'From the route table', stage: 'Closed' },
+  'PATCH /api/case-statuses/:id': { label: 'Changed' },
   'POST /api/cases': { title: 'x', statusValue: 'new', severity: 1 },
   'PATCH /api/cases/:id': { title: 'changed' },
   'PUT /api/cases/:id': { title: 'changed' },
@@ -53,37 +79,80 @@ const BODIES: Readonly<Record<string, object>> = {
 const BODILESS = new Set([
   'DELETE /api/alerts/:id',
   'DELETE /api/cases/:id',
+  'POST /api/alerts/:alertId/merge/:caseId',
+  'DELETE /api/cases/:id/alerts/:alertId',
+  'DELETE /api/tags/:id',
+  'DELETE /api/alert-statuses/:id',
+  'DELETE /api/case-statuses/:id',
   'DELETE /api/api-keys/:id',
   'POST /api/api-keys/:id/suspend',
   'POST /api/api-keys/:id/activate',
   'POST /api/api-keys/:id/revoke',
 ]);
 
-/** What the id of a path names, by the segment before it. */
-const KINDS: Readonly<
-  Record<string, { readonly code: ErrorCode; readonly make: () => Promise<string> }>
-> = {
-  alerts: { code: 'ALERT_NOT_FOUND', make: () => foreignRecord('alerts') },
-  cases: { code: 'CASE_NOT_FOUND', make: () => foreignRecord('cases') },
-  observables: { code: 'OBSERVABLE_NOT_FOUND', make: foreignObservable },
-  users: { code: 'USER_NOT_FOUND', make: () => Promise.resolve(other.userId) },
-  'api-keys': { code: 'API_KEY_NOT_FOUND', make: () => Promise.resolve(other.keyId) },
-};
-
-async function foreignRecord(kind: string): Promise<string> {
-  const response = await api
-    .http(other.key)
-    .post(`/api/${kind}`)
-    .send({ title: 'foreign', statusValue: 'new', severity: 1 });
-  expect(response.status).toBe(200);
-  return (response.body as { id: string }).id;
+interface Kind {
+  readonly code: ErrorCode;
+  /** One of the tenant's; the others have no tenant. */
+  readonly make?: (owner: Tenant) => Promise<string>;
+  /** An id that none has. */
+  readonly missing: string;
 }
 
-async function foreignObservable(): Promise<string> {
+const MISSING_TAG = '2000000000';
+
+/** What the id of a path names, by the segment before it or by its own name. */
+const KINDS: Readonly<Record<string, Kind>> = {
+  alerts: { code: 'ALERT_NOT_FOUND', make: makeRecord('alerts'), missing: MISSING_ID },
+  ':alertId': { code: 'ALERT_NOT_FOUND', make: makeRecord('alerts'), missing: MISSING_ID },
+  cases: { code: 'CASE_NOT_FOUND', make: makeRecord('cases'), missing: MISSING_ID },
+  ':caseId': { code: 'CASE_NOT_FOUND', make: makeRecord('cases'), missing: MISSING_ID },
+  observables: { code: 'OBSERVABLE_NOT_FOUND', make: makeObservable, missing: MISSING_ID },
+  users: {
+    code: 'USER_NOT_FOUND',
+    make: ({ userId }) => Promise.resolve(userId),
+    missing: MISSING_ID,
+  },
+  'api-keys': {
+    code: 'API_KEY_NOT_FOUND',
+    make: ({ keyId }) => Promise.resolve(keyId),
+    missing: MISSING_ID,
+  },
+  tags: {
+    code: 'TAG_NOT_FOUND',
+    make: async ({ organizationId }) => String((await addTag(api.db, organizationId)).id),
+    missing: MISSING_TAG,
+  },
+  'alert-statuses': { code: 'STATUS_NOT_FOUND', missing: MISSING_ID },
+  'case-statuses': { code: 'STATUS_NOT_FOUND', missing: MISSING_ID },
+};
+
+/** The parameter in the path, and what it names. */
+function kindsIn(route: DeclaredRoute): { readonly parameter: string; readonly kind: Kind }[] {
+  const segments = route.path.split('/');
+  return segments.flatMap((parameter, index) => {
+    if (!parameter.startsWith(':')) return [];
+    const kind = KINDS[parameter] ?? KINDS[segments[index - 1] ?? ''];
+    if (!kind) throw new Error(`${route.name}: say in KINDS what ${parameter} names.`);
+    return [{ parameter, kind }];
+  });
+}
+
+function makeRecord(kind: string): (owner: Tenant) => Promise<string> {
+  return async (owner) => {
+    const response = await api
+      .http(owner.key)
+      .post(`/api/${kind}`)
+      .send({ title: 'made', statusValue: 'new', severity: 1 });
+    expect(response.status).toBe(200);
+    return (response.body as { id: string }).id;
+  };
+}
+
+async function makeObservable(owner: Tenant): Promise<string> {
   const response = await api
-    .http(other.key)
+    .http(owner.key)
     .post('/api/observables')
-    .send({ alertId: await foreignRecord('alerts'), dataType: 'ip', data: '10.0.0.1' });
+    .send({ alertId: await makeRecord('alerts')(owner), dataType: 'ip', data: '10.0.0.1' });
   expect(response.status).toBe(201);
   return (response.body as { id: string }).id;
 }
@@ -95,13 +164,14 @@ const guarded = (): GuardedRoute[] =>
     route.access?.kind === 'scopes' ? [{ ...route, scopes: route.access.scopes }] : [],
   );
 
-const probeOf = (route: DeclaredRoute, id = MISSING_ID) => {
+/** The request of a route, with the given ids in its path and else such as none has. */
+const probeOf = (route: DeclaredRoute, ids: Readonly<Record<string, string>> = {}) => {
   const body = BODIES[route.name];
-  return {
-    method: route.method,
-    path: () => route.path.replaceAll(/:\w+/g, id),
-    ...(body && { body }),
-  };
+  const path = kindsIn(route).reduce(
+    (text, { parameter, kind }) => text.replace(parameter, ids[parameter] ?? kind.missing),
+    route.path,
+  );
+  return { method: route.method, path: () => path, ...(body && { body }) };
 };
 
 describe('the route table', () => {
@@ -211,12 +281,16 @@ describe('every authenticated route', () => {
   it('lets in a key with just its scopes and a key with admin:*', async () => {
     for (const route of guarded()) {
       for (const scopes of [route.scopes, ['admin:*'] as const]) {
-        const { key } = await addKey(api.db, tenant, {
+        const { key } = await addKey(api.db, platform, {
           scopes: scopes.length > 0 ? scopes : ['alerts:read'],
         });
         const { status } = await send(api.http(key), probeOf(route));
         const isIn = ![401, 403, 405, 429, 500].includes(status);
-        expect({ route: route.name, status, isIn }).toMatchObject({ isIn: true });
+        expect({ route: route.name, status, isIn }).toEqual({
+          route: route.name,
+          status,
+          isIn: true,
+        });
       }
     }
   });
@@ -232,32 +306,42 @@ describe('every authenticated route', () => {
     expect(open).toEqual([]);
   });
 
-  it('answers 400 to an id that is no UUID', async () => {
-    for (const route of guarded().filter(({ path }) => path.includes(':'))) {
-      const response = await send(api.http(tenant.key), probeOf(route, 'x'));
-      expectProblem(response, 400, 'VALIDATION_FAILED');
+  it('answers 400 to an id of the wrong form', async () => {
+    for (const route of guarded()) {
+      for (const { parameter } of kindsIn(route)) {
+        const response = await send(api.http(tenant.key), probeOf(route, { [parameter]: 'x' }));
+        expectProblem(response, 400, 'VALIDATION_FAILED');
+      }
     }
   });
 
   it("answers another tenant's id with the bytes of a missing one, and changes nothing", async () => {
-    for (const route of guarded().filter(({ path }) => path.includes(':'))) {
-      const segments = route.path.split('/');
-      const kind = KINDS[segments[segments.findIndex((part) => part.startsWith(':')) - 1] ?? ''];
-      if (!kind) throw new Error(`${route.name}: say in KINDS what its id names.`);
-      const id = await kind.make();
-      const before = await fingerprint(api.db);
-      const answers = new Set<string>();
-      for (const wanted of [MISSING_ID, id]) {
-        const agent = api.http(tenant.key).set('X-Request-Id', 'same');
-        const response = await send(agent, probeOf(route, wanted));
-        expectProblem(response, 404, kind.code);
-        answers.add(response.text.replaceAll(wanted, 'ID'));
+    for (const route of guarded()) {
+      const kinds = kindsIn(route);
+      for (const { parameter, kind } of kinds) {
+        const ids: Record<string, string> = {};
+        for (const { parameter: name, kind: own } of kinds)
+          ids[name] = (await own.make?.(tenant)) ?? own.missing;
+        const wanted = [kind.missing, ...(kind.make ? [await kind.make(other)] : [])];
+        const before = await fingerprint(api.db);
+        const answers = new Set<string>();
+        for (const id of wanted) {
+          // What belongs to no tenant is the platform's to change.
+          const { key } = kind.make ? tenant : platform;
+          const agent = api.http(key).set('X-Request-Id', 'same');
+          const response = await send(agent, probeOf(route, { ...ids, [parameter]: id }));
+          const { status } = response;
+          expect({ route: route.name, parameter, status }).toMatchObject({ status: 404 });
+          expectProblem(response, 404, kind.code);
+          answers.add(response.text.replaceAll(`/${id}`, '/ID'));
+        }
+        expect({ route: route.name, parameter, answers: [...answers] }).toEqual({
+          route: route.name,
+          parameter,
+          answers: [expect.any(String) as string],
+        });
+        expect(await fingerprint(api.db)).toBe(before);
       }
-      expect({ route: route.name, answers: answers.size }).toEqual({
-        route: route.name,
-        answers: 1,
-      });
-      expect(await fingerprint(api.db)).toBe(before);
     }
   });
 });

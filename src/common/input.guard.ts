@@ -2,13 +2,14 @@ import { createHash } from 'node:crypto';
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { Injectable, SetMetadata } from '@nestjs/common';
-import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
+import type { CanActivate, ExecutionContext } from '@nestjs/common';
+import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
+import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 import { Reflector } from '@nestjs/core';
 import express from 'express';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
-import type { Observable } from 'rxjs';
 import { AppConfig } from '../config/config.js';
-import { AppError } from './errors.js';
+import { AppError, validationFailed } from './errors.js';
 
 const BULK_BODY = 'bulk-body';
 
@@ -16,14 +17,17 @@ const BULK_BODY = 'bulk-body';
 export const BulkBody = () => SetMetadata(BULK_BODY, true);
 
 /**
- * Reads the body, after the guards: whoever may not call the route cannot make the server parse for it.
+ * Reads what the request brings, after the guards that know the caller: whoever may not call the route
+ * cannot make the server parse for it.
  *
- * Refuses what is not JSON in UTF-8 (415, 400), what is too large (413) and who accepts no JSON (406).
+ * Refuses who accepts no JSON (406), parameters where a route takes none (400), what is not JSON in
+ * UTF-8 (415, 400) and what is too large (413). Last of the guards.
  */
 @Injectable()
-export class ContentInterceptor implements NestInterceptor {
+export class InputGuard implements CanActivate {
   private readonly parse: RequestHandler;
   private readonly parseBulk: RequestHandler;
+  private readonly queryTakers = new WeakMap<object, boolean>();
 
   constructor(
     private readonly reflector: Reflector,
@@ -33,31 +37,43 @@ export class ContentInterceptor implements NestInterceptor {
     this.parseBulk = jsonParser(config.bulkBodyBytesMax);
   }
 
-  intercept(
-    context: ExecutionContext,
-    next: CallHandler,
-  ): Observable<unknown> | Promise<Observable<unknown>> {
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const http = context.switchToHttp();
     const request = http.getRequest<Request>();
     assertAcceptsJson(request);
-    if (!hasBody(request) || request.method === 'GET' || request.method === 'DELETE')
-      return next.handle();
+    if (request.principal && request.originalUrl.includes('?') && !this.takesQuery(context)) {
+      assertNoParameters(request);
+    }
+    if (!hasBody(request) || request.method === 'GET' || request.method === 'DELETE') return true;
     const isBulk = this.reflector.get<boolean | undefined>(BULK_BODY, context.getHandler());
-    return this.read(
-      request,
-      http.getResponse<Response>(),
-      isBulk ? this.parseBulk : this.parse,
-    ).then(() => next.handle());
+    return this.read(request, http.getResponse<Response>(), isBulk ? this.parseBulk : this.parse);
   }
 
-  private read(request: Request, response: Response, parse: RequestHandler): Promise<void> {
+  /** Whether the route has a schema for its query, which then judges it. */
+  private takesQuery(context: ExecutionContext): boolean {
+    const handler = context.getHandler();
+    const known = this.queryTakers.get(handler);
+    if (known !== undefined) return known;
+    const parameters = Reflect.getMetadata(
+      ROUTE_ARGS_METADATA,
+      context.getClass(),
+      handler.name,
+    ) as object | undefined;
+    const takes = Object.keys(parameters ?? {}).some((key) =>
+      key.startsWith(`${RouteParamtypes.QUERY}:`),
+    );
+    this.queryTakers.set(handler, takes);
+    return takes;
+  }
+
+  private read(request: Request, response: Response, parse: RequestHandler): Promise<boolean> {
     const type = request.headers['content-type'] ?? '';
     if (!/^application\/(?:[\w.-]+\+)?json\s*(?:;\s*charset="?utf-8"?\s*)?$/i.test(type)) {
       throw new AppError('UNSUPPORTED_MEDIA_TYPE', 'Send the body as application/json in UTF-8.');
     }
     return new Promise((resolve, reject) => {
       const done = (error?: Error) => {
-        if (error === undefined) resolve();
+        if (error === undefined) resolve(true);
         else reject(error);
       };
       void parse(request, response, done as NextFunction);
@@ -89,4 +105,17 @@ function assertAcceptsJson(request: Request): void {
   if (accept === undefined || accept.includes('*/*') || accept.includes('json')) return;
   if (request.accepts('application/json', 'application/problem+json')) return;
   throw new AppError('NOT_ACCEPTABLE', 'This route answers application/json.');
+}
+
+const NAMED_MAX = 50;
+
+/** @throws AppError `VALIDATION_FAILED` naming every parameter. */
+function assertNoParameters({ originalUrl }: Request): void {
+  const names = new Set(new URLSearchParams(originalUrl.slice(originalUrl.indexOf('?'))).keys());
+  if (names.size === 0) return;
+  throw validationFailed(
+    [...names]
+      .slice(0, NAMED_MAX)
+      .map((path) => ({ path, code: 'unrecognized_keys', message: 'Unknown key.' })),
+  );
 }

@@ -1,0 +1,49 @@
+import { JsonText } from '../common/json-text.js';
+import { relativeLabel, severityColor, severityLabel } from './record-labels.js';
+
+/** A record as the database wrote it, with what its labels, its marking and its `ETag` need beside it. */
+export interface RecordText {
+  readonly id: string;
+  readonly json: string;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly severity: number;
+  readonly tlp: number;
+  readonly pap: number;
+  readonly version: number;
+}
+
+/** The columns of a `RecordText` from a subquery `x` that names its columns as the answer does. */
+export const TEXT_COLUMNS =
+  'row_to_json(x)::text AS json, x.id, x."createdAt", x."updatedAt", x.severity, x.tlp, x.pap, x.version';
+
+/** A row of a list, with the value it is sorted by. */
+export interface ListedRow extends RecordText {
+  readonly sort: string | number;
+}
+
+/** The statement that reads the records of a page of ids, in its order; `columns` speaks of `r` and its status `s`. */
+export function selectPage(
+  table: 'alerts' | 'cases',
+  page: string,
+  columns: string,
+  descending: boolean,
+): string {
+  const direction = descending ? 'DESC' : 'ASC';
+  return `WITH page AS MATERIALIZED (${page})
+    SELECT x.json, x.id, x."createdAt", x."updatedAt", x.severity, x.tlp, x.pap, x.version, to_json(page.sort_value) AS sort
+    FROM page JOIN ${table} r ON r.id = page.id JOIN statuses s ON s.id = r.status_id
+    CROSS JOIN LATERAL (SELECT ${TEXT_COLUMNS} FROM (SELECT ${columns}) x) x
+    ORDER BY page.sort_value ${direction}, page.id ${direction}`;
+}
+
+/** The answer: the record with the labels that depend on the moment and the language. */
+export function toRecordText<T>(row: RecordText, nowMs = Date.now()): JsonText<T> {
+  const labels = {
+    createdAtLabel: relativeLabel(row.createdAt, nowMs),
+    updatedAtLabel: relativeLabel(row.updatedAt, nowMs),
+    severityColor: severityColor(row.severity),
+    severityLabel: severityLabel(row.severity),
+  };
+  return new JsonText(`${row.json.slice(0, -1)},${JSON.stringify(labels).slice(1)}`, row.version);
+}
