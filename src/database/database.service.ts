@@ -32,7 +32,9 @@ export class Database implements OnApplicationShutdown {
   ) {
     this.pool = createPool(config.databaseUrl ?? '', config.databasePoolMax);
     this.prisma = new PrismaClient({
-      adapter: new PrismaPg(this.pool),
+      adapter: new PrismaPg(this.pool, {
+        statementNameGenerator: ({ sql }) => this.nameOf(sql) ?? '',
+      }),
       queryPlanCacheMaxSize: 1_000,
     });
   }

@@ -105,7 +105,7 @@ export class RecordUpdater {
     if (!written) throw record.notFound();
     const changes = changesBetween(before, written);
     if (changes.length === 0) return before;
-    await bumpVersion(sqlIn(tx), record.kind, before.id);
+    const stamp = await bumpVersion(sqlIn(tx), record.kind, before.id);
     const parent = record.kind === 'alert' ? { alertId: before.id } : { caseId: before.id };
     await recordActivities(tx, principal, toActivities(parent, changes));
     await this.audit.record(tx, principal, {
@@ -115,9 +115,7 @@ export class RecordUpdater {
       changes,
       organizationId: before.ownerOrganizationId,
     });
-    const after = await record.read(tx);
-    if (!after) throw record.notFound();
-    return after;
+    return { ...written, ...stamp };
   }
 
   private async write(

@@ -2,6 +2,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { SqlParams } from '../database/sql.js';
 import type { Sql } from '../database/sql.js';
 import type { Status } from '../statuses/statuses.service.js';
+import { instantSql } from './record-sql.js';
 import type { TagInput } from './record.schema.js';
 
 export type RecordKind = 'alert' | 'case';
@@ -126,11 +127,21 @@ export async function replaceShares(
   );
 }
 
+/** What every change of a record moves. */
+export interface Stamp {
+  readonly version: number;
+  readonly updatedAt: string;
+}
+
 /** Marks a record as changed: readers see a new version. */
-export async function bumpVersion(sql: Sql, kind: RecordKind, id: string): Promise<void> {
-  await sql(`UPDATE ${kind}s SET version = version + 1, updated_at = now() WHERE id = $1::uuid`, [
-    id,
-  ]);
+export async function bumpVersion(sql: Sql, kind: RecordKind, id: string): Promise<Stamp> {
+  const [stamp] = await sql<Stamp>(
+    `UPDATE ${kind}s SET version = version + 1, updated_at = now() WHERE id = $1::uuid
+     RETURNING version, ${instantSql('updated_at')} AS "updatedAt"`,
+    [id],
+  );
+  if (!stamp) throw new Error('A locked record is gone.');
+  return stamp;
 }
 
 /** Takes a record out of every read, list, count and search. */
