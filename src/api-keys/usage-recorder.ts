@@ -8,11 +8,11 @@ const PENDING_MAX = 50_000;
 
 interface Pending {
   readonly credentialId: string;
-  readonly hour: string;
+  readonly hourMs: number;
   requests: number;
   refusals: number;
   errors: number;
-  usedAt: string;
+  usedAtMs: number;
   ip: string;
 }
 
@@ -55,18 +55,18 @@ export class UsageRecorder implements OnApplicationBootstrap, BeforeApplicationS
   /** Counts one answered request; 403 and 429 are refusals, 5xx errors. */
   record(credentialId: string, ip: string, status: number): void {
     const now = Date.now();
-    const hour = new Date(now - (now % HOUR_MS)).toISOString();
-    const key = `${credentialId} ${hour}`;
+    const hourMs = now - (now % HOUR_MS);
+    const key = `${credentialId} ${hourMs}`;
     let entry = this.pending.get(key);
     if (!entry) {
       if (this.pending.size >= PENDING_MAX) return;
-      entry = { credentialId, hour, requests: 0, refusals: 0, errors: 0, usedAt: '', ip };
+      entry = { credentialId, hourMs, requests: 0, refusals: 0, errors: 0, usedAtMs: now, ip };
       this.pending.set(key, entry);
     }
     entry.requests++;
     if (status === 403 || status === 429) entry.refusals++;
     if (status >= 500) entry.errors++;
-    entry.usedAt = new Date(now).toISOString();
+    entry.usedAtMs = now;
     entry.ip = ip;
   }
 
@@ -76,7 +76,7 @@ export class UsageRecorder implements OnApplicationBootstrap, BeforeApplicationS
     const batch = this.pending;
     this.pending = new Map();
     try {
-      await this.database.sql(FLUSH, [JSON.stringify([...batch.values()])]);
+      await this.database.sql(FLUSH, [JSON.stringify([...batch.values()].map(toRow))]);
     } catch (error) {
       this.logger.warn({ message: 'usage not written, kept for later', reason: String(error) });
       for (const [key, entry] of batch) this.keep(key, entry);
@@ -93,4 +93,12 @@ export class UsageRecorder implements OnApplicationBootstrap, BeforeApplicationS
     newer.refusals += entry.refusals;
     newer.errors += entry.errors;
   }
+}
+
+function toRow({ hourMs, usedAtMs, ...counts }: Pending): object {
+  return {
+    ...counts,
+    hour: new Date(hourMs).toISOString(),
+    usedAt: new Date(usedAtMs).toISOString(),
+  };
 }
