@@ -3,7 +3,7 @@ import { sqlIn } from '../database/sql.js';
 import type { Tx } from '../database/sql.js';
 
 export type ActivityAction =
-  'created' | 'updated' | 'deleted' | 'added' | 'merged' | 'removed' | 'statusChanged' | 'unlinked';
+  'created' | 'updated' | 'deleted' | 'added' | 'merged' | 'removed' | 'statusChanged';
 
 /** A line of an alert's or case's history. */
 export interface ActivityEvent {

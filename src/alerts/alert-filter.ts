@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { CASE_TABLES, clearedFor, visibleTo } from '../access/access.js';
+import type { Principal } from '../auth/principal.js';
 import { idSchema } from '../common/fields.js';
 import { listQuery, searchAnswer, searchBody } from '../common/pagination.js';
 import type { SqlParams } from '../database/sql.js';
@@ -30,16 +32,22 @@ export type AlertListQuery = z.output<typeof alertListQuery>;
 
 export const alertSearchAnswer = searchAnswer('AlertSearchAnswer', alertSchema);
 
-/** The conditions on the alert `r` that a list's filters mean. */
+/** The conditions on the alert `r` that a list's filters mean; a case that the caller may not see is none. */
 export function alertConditions(
+  principal: Principal,
   filter: AlertListQuery,
   statuses: ReadonlyMap<string, Status>,
   params: SqlParams,
 ): string[] {
   const conditions = filterConditions('alert', filter, statuses, params);
-  if (filter.caseId === 'none' || filter.hasCase === false) conditions.push('r.case_id IS NULL');
-  else if (filter.caseId !== undefined)
-    conditions.push(`r.case_id = ${params.add(filter.caseId, 'uuid')}`);
-  if (filter.hasCase === true) conditions.push('r.case_id IS NOT NULL');
+  if (filter.caseId === undefined && filter.hasCase === undefined) return conditions;
+  const seen = `k.id = r.case_id AND k.deleted_at IS NULL AND ${visibleTo(principal, CASE_TABLES, 'k', params)}
+    AND ${clearedFor(principal, 'k', params)}`;
+  const hasCase = `EXISTS (SELECT 1 FROM cases k WHERE ${seen})`;
+  if (filter.caseId === 'none' || filter.hasCase === false) conditions.push(`NOT ${hasCase}`);
+  if (filter.hasCase === true) conditions.push(hasCase);
+  if (filter.caseId !== undefined && filter.caseId !== 'none') {
+    conditions.push(hasCase, `r.case_id = ${params.add(filter.caseId, 'uuid')}`);
+  }
   return conditions;
 }

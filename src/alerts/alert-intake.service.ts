@@ -113,12 +113,11 @@ export class AlertIntakeService {
       items.delete(index);
       fail(index, referencesNotFound(missing));
     }
-    if (atomic && failures.length > 0) throw validationFailed(failures);
+    if (atomic && failures.length > 0) throw validationFailed(failures.slice(0, FAILURES_MAX));
     const indexes = [...items.keys()];
     const taken = await this.database.transaction(principal, async (tx) => {
       const outcome = await this.takeAll(tx, principal, [...items.values()], policy);
-      const refused = outcome.find((each) => each instanceof AppError);
-      if (atomic && refused instanceof AppError) throw refused;
+      if (atomic) assertNoneRefused(outcome, indexes);
       return outcome;
     });
     for (const [place, outcome] of taken.entries()) {
@@ -126,6 +125,7 @@ export class AlertIntakeService {
       if (outcome instanceof AppError) fail(index, outcome);
       else results[index] = { index, status: 200, id: outcome.id };
     }
+    await this.audit.refusedItems(principal, 'alert', results);
     const failedCount = results.filter((result) => result.status !== 200).length;
     return { createdCount: results.length - failedCount, failedCount, results };
   }
@@ -164,18 +164,20 @@ export class AlertIntakeService {
     const duplicate = key && (await findDuplicate(sql, principal, item.organizationId, key));
     if (duplicate && policy === 'reject') return alertExists(duplicate.id);
     if (duplicate?.isOpen) {
-      await this.count(tx, principal, duplicate.id, item);
-      return { id: duplicate.id, isDuplicate: true };
+      const isCounted = await this.count(tx, principal, duplicate.id, item);
+      if (isCounted) return { id: duplicate.id, isDuplicate: true };
+      return this.takeOnce(tx, principal, item, policy);
     }
     await insertAlerts(sql, withPrimary(item.rows, duplicate?.id ?? null));
     return { id: idOf(item), isDuplicate: false };
   }
 
-  /** Adds the alert's count and observables to the open one that has its key. */
-  private async count(tx: Tx, principal: Principal, alertId: string, item: Item): Promise<void> {
+  /** Adds the alert's count and observables to the open one that has its key; false when it is open no more. */
+  private async count(tx: Tx, principal: Principal, alertId: string, item: Item): Promise<boolean> {
     const sql = sqlIn(tx);
     const { input, organizationId, rows } = item;
     const counts = await addCount(sql, alertId, input.count);
+    if (!counts) return false;
     const wanted = rows.observables.map((row) => ({ ...row, alertId }));
     const added = await insertObservables(sql, wanted);
     await recordActivities(tx, principal, [
@@ -204,12 +206,18 @@ export class AlertIntakeService {
       organizationId,
       changes: [{ field: 'count', old: counts.before, new: counts.after }],
     });
+    return true;
   }
 
   /** Checks the body against clearance, statuses and types and turns it into rows. */
   private async prepare(principal: Principal, input: CreateAlert): Promise<Item> {
-    const status = await this.statuses.resolve('alert', input.statusValue, 'statusValue');
-    const types = await this.types.list();
+    const status = await this.statuses.resolve(
+      principal,
+      'alert',
+      input.statusValue,
+      'statusValue',
+    );
+    const types = await this.types.list(principal);
     assertCleared(principal, input);
     for (const observable of input.observables) assertCleared(principal, observable);
     const organizationId = this.references.ownerOf(principal, input.organizations);
@@ -322,4 +330,25 @@ function joinRows(all: readonly NewAlerts[]): NewAlerts {
 
 function itemPath(index: number, path: string): string {
   return path === '' ? `alerts[${index}]` : `alerts[${index}].${path}`;
+}
+
+const FAILURES_MAX = 50;
+
+/** @throws AppError `VALIDATION_FAILED` naming the items that were refused when all or none were to be stored. */
+function assertNoneRefused(
+  outcome: readonly (Taken | AppError)[],
+  indexes: readonly number[],
+): void {
+  const failures = outcome.flatMap((each, place) =>
+    each instanceof AppError
+      ? [
+          {
+            path: itemPath(indexes[place] ?? 0, ''),
+            code: each.code.toLowerCase(),
+            message: each.detail,
+          },
+        ]
+      : [],
+  );
+  if (failures.length > 0) throw validationFailed(failures.slice(0, FAILURES_MAX));
 }

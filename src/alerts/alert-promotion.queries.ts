@@ -62,8 +62,9 @@ export async function lockReceivingCase(
   const where = `r.id = ${params.add(id, 'uuid')} AND r.deleted_at IS NULL AND ${visibleTo(principal, CASE_TABLES, 'r', params)}`;
   const [row] = await sql<{ case: ReceivingCase }>(
     `SELECT json_build_object('id', r.id, 'tinyId', r.tiny_id, 'organizationId', r.organization_id, 'description', r.description,
-       'customFields', r.custom_fields, 'tlp', r.tlp, 'pap', r.pap, 'stage', s.stage, 'statusValue', s.value) AS case
-     FROM cases r JOIN statuses s ON s.id = r.status_id WHERE ${where} FOR UPDATE OF r`,
+       'customFields', r.custom_fields, 'tlp', r.tlp, 'pap', r.pap, 'stage', (SELECT s.stage FROM statuses s WHERE s.id = r.status_id),
+       'statusValue', (SELECT s.value FROM statuses s WHERE s.id = r.status_id)) AS case
+     FROM cases r WHERE ${where} FOR UPDATE`,
     params.values,
   );
   return row?.case ?? null;

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import { assertCleared, assertOwner } from '../access/access.js';
+import type { Marking } from '../access/access.js';
 import { recordActivities } from '../activities/activity.js';
 import type { ActivityEvent } from '../activities/activity.js';
 import { AuditService } from '../audit/audit.service.js';
@@ -11,6 +12,7 @@ import { referencesNotFound } from '../common/errors.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
 import type { Sql, Tx } from '../database/sql.js';
+import { changesBetween, toActivities } from '../records/record-changes.js';
 import { bumpVersion, writeColumns } from '../records/record-writes.js';
 import { StatusesService } from '../statuses/statuses.service.js';
 import { describeMerged, strictest, uniteCustomFields } from './alert-promotion.js';
@@ -47,20 +49,13 @@ export class AlertPromotionService {
       const alerts = await this.openAlerts(sql, principal, alertIds);
       for (const alert of alerts)
         if (alert.caseId !== null) throw alertInCase(alert.id, alert.caseId);
-      const [first] = alerts;
+      const marking = strictest([body, ...alerts]);
       const created = await this.cases.create(
         { ...principal, transaction: tx },
-        {
-          ...body,
-          ...strictest([body, ...alerts]),
-          customFields: uniteCustomFields(alerts, body.customFields),
-          organizations: [
-            first?.organizationId ?? principal.organizationId,
-            ...(body.organizations ?? []),
-          ],
-        },
+        { ...body, ...marking, customFields: uniteCustomFields(alerts, body.customFields) },
+        alerts[0]?.organizationId,
       );
-      await this.unite(tx, principal, created.id, alerts);
+      await this.unite(tx, principal, { ...marking, id: created.id }, alerts);
       return { caseId: created.id };
     });
   }
@@ -94,7 +89,7 @@ export class AlertPromotionService {
       const target = await this.openCase(sql, principal, caseId);
       const [alert] = await this.openAlerts(sql, principal, [alertId], true);
       if (alert?.caseId !== caseId) throw alertNotFound();
-      const fresh = await this.statuses.resolve('alert', 'new', 'statusValue');
+      const fresh = await this.statuses.resolve({ transaction: tx }, 'alert', 'new', 'statusValue');
       await linkAlerts(sql, [alertId], null, fresh);
       await bumpVersion(sql, 'case', caseId);
       await recordActivities(tx, principal, [
@@ -142,57 +137,62 @@ export class AlertPromotionService {
     const isClosed = target.stage === 'Closed';
     if (isClosed && !reopen) throw caseClosed(target.id);
     const status = isClosed
-      ? await this.statuses.resolve('case', 'in-progress', 'statusValue')
+      ? await this.statuses.resolve({ transaction: tx }, 'case', 'in-progress', 'statusValue')
       : null;
     const sql = sqlIn(tx);
-    await writeColumns(
-      sql,
-      'case',
-      target.id,
-      {
-        ...strictest([target, ...alerts]),
-        description: describeMerged(target.description, alerts),
-        customFields: uniteCustomFields(alerts, target.customFields),
-      },
-      status,
-    );
-    await this.unite(tx, principal, target.id, alerts);
+    const united = {
+      ...strictest([target, ...alerts]),
+      description: describeMerged(target.description, alerts),
+      customFields: uniteCustomFields(alerts, target.customFields),
+    };
+    await writeColumns(sql, 'case', target.id, united, status);
+    await this.unite(tx, principal, { ...united, id: target.id }, alerts);
     await bumpVersion(sql, 'case', target.id);
-    if (!status) return;
-    await recordActivities(tx, principal, [
-      {
-        caseId: target.id,
-        action: 'statusChanged',
-        fieldName: 'statusValue',
-        oldValue: target.statusValue,
-        newValue: status.value,
-      },
-    ]);
+    const { id: caseId, tlp, pap, description, customFields, statusValue } = target;
+    const changes = changesBetween(
+      { tlp, pap, description, customFields, statusValue },
+      { ...united, statusValue: status?.value ?? statusValue },
+    );
+    await recordActivities(tx, principal, toActivities({ caseId }, changes));
+    await this.audit.record(tx, principal, {
+      action: 'case.updated',
+      targetKind: 'case',
+      targetId: caseId,
+      organizationId: target.organizationId,
+      changes,
+    });
   }
 
   /** Copies what the alerts hold into the case and links them, with history and audit. */
   private async unite(
     tx: Tx,
     principal: Principal,
-    caseId: string,
+    target: Marking & { readonly id: string },
     alerts: readonly PromotableAlert[],
   ): Promise<void> {
+    const caseId = target.id;
     const sql = sqlIn(tx);
     const ids = alerts.map((alert) => alert.id);
     await copyTags(sql, caseId, ids);
     const newIds = Array.from({ length: await countDistinctObservables(sql, ids) }, () => uuidv7());
-    const added = await copyObservables(sql, caseId, ids, newIds, principal.userId);
+    await copyObservables(sql, caseId, ids, newIds, principal.userId);
     await linkAlerts(
       sql,
       ids,
       caseId,
-      await this.statuses.resolve('alert', 'imported', 'statusValue'),
+      await this.statuses.resolve({ transaction: tx }, 'alert', 'imported', 'statusValue'),
     );
     await recordActivities(
       tx,
       principal,
       alerts.flatMap((alert): ActivityEvent[] => [
-        { alertId: alert.id, action: 'merged', fieldName: 'case', newValue: { id: caseId } },
+        {
+          alertId: alert.id,
+          action: 'merged',
+          fieldName: 'case',
+          newValue: { id: caseId },
+          ...markingOf(target),
+        },
         {
           alertId: alert.id,
           action: 'statusChanged',
@@ -217,10 +217,7 @@ export class AlertPromotionService {
         targetKind: 'alert',
         targetId: alert.id,
         organizationId: alert.organizationId,
-        changes: [
-          { field: 'case', old: null, new: caseId },
-          { field: 'observablesAdded', old: null, new: added },
-        ],
+        changes: [{ field: 'case', old: null, new: caseId }],
       })),
     );
   }
@@ -262,6 +259,6 @@ function caseRef({ id, tinyId }: ReceivingCase) {
   return { id, tinyId };
 }
 
-function markingOf({ tlp, pap }: { readonly tlp: number; readonly pap: number }) {
+function markingOf({ tlp, pap }: Marking): Marking {
   return { tlp, pap };
 }

@@ -264,18 +264,22 @@ export async function findDuplicate(
   return row ?? null;
 }
 
-/** Adds to an alert's count, which stops at the largest integer; answers the count before and after. */
+/**
+ * Adds to an open alert's count, which stops at the largest integer; answers the count before and after.
+ *
+ * Null when the alert was closed or deleted meanwhile.
+ */
 export async function addCount(
   sql: Sql,
   id: string,
   count: number,
-): Promise<{ readonly before: number; readonly after: number }> {
+): Promise<{ readonly before: number; readonly after: number } | null> {
   const [row] = await sql<{ before: number; after: number }>(
-    `WITH old AS (SELECT id, count FROM alerts WHERE id = $1::uuid FOR UPDATE)
+    `WITH old AS (SELECT id, count FROM alerts WHERE id = $1::uuid AND deleted_at IS NULL
+       AND status_id IN (SELECT id FROM statuses WHERE stage <> 'Closed') FOR UPDATE)
      UPDATE alerts a SET count = least(a.count::bigint + $2::int, 2147483647)::int, updated_at = now(), version = a.version + 1
      FROM old WHERE a.id = old.id RETURNING old.count AS before, a.count AS after`,
     [id, count],
   );
-  if (!row) throw new Error('The alert to count is gone.');
-  return row;
+  return row ?? null;
 }

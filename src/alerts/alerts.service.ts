@@ -46,8 +46,8 @@ export class AlertsService {
 
   async list(principal: Principal, query: AlertListQuery): Promise<Page<JsonText<Alert>>> {
     const sql = this.database.sqlFor(principal);
-    const statuses = await this.statuses.list('alert');
-    const conditions = (params: SqlParams) => alertConditions(query, statuses, params);
+    const statuses = await this.statuses.list(principal, 'alert');
+    const conditions = (params: SqlParams) => alertConditions(principal, query, statuses, params);
     return listPage(query, conditions, this.cursors, {
       name: 'alerts',
       rows: (shape) => listAlerts(sql, principal, shape),
@@ -87,16 +87,24 @@ export class AlertsService {
     principal: Principal,
     { ids, ...update }: BulkUpdateAlerts,
   ): Promise<BulkUpdated> {
-    const { succeeded, ...rest } = await forEachRecord(ids, (id) =>
-      this.update(principal, id, update, NO_PRECONDITION),
+    const { succeeded, ...rest } = await forEachRecord(
+      this.database,
+      principal,
+      ids,
+      (caller, id) => this.update(caller, id, update, NO_PRECONDITION),
     );
+    await this.audit.refusedItems(principal, 'alert', rest.results);
     return { updatedCount: succeeded, ...rest };
   }
 
   async removeMany(principal: Principal, { ids }: BulkDelete): Promise<BulkDeleted> {
-    const { succeeded, ...rest } = await forEachRecord(ids, (id) =>
-      this.remove(principal, id, NO_PRECONDITION),
+    const { succeeded, ...rest } = await forEachRecord(
+      this.database,
+      principal,
+      ids,
+      (caller, id) => this.remove(caller, id, NO_PRECONDITION),
     );
+    await this.audit.refusedItems(principal, 'alert', rest.results);
     return { deletedCount: succeeded, ...rest };
   }
 

@@ -58,5 +58,5 @@ export function insertAuditSql(source: string): string {
   INSERT INTO audit_entries (id, organization_id, actor_kind, actor_id, credential_id, action, target_kind, target_id, changes, request_id, ip)
   SELECT x.id, x."organizationId", x."actorKind", x."actorId", x."credentialId", x.action, x."targetKind", x."targetId", x.changes, x."requestId", x.ip
   FROM jsonb_to_recordset(${source}) AS x(id uuid, "organizationId" uuid, "actorKind" text, "actorId" uuid, "credentialId" uuid,
-    action text, "targetKind" text, "targetId" uuid, changes jsonb, "requestId" text, ip text)`;
+    action text, "targetKind" text, "targetId" text, changes jsonb, "requestId" text, ip text)`;
 }

@@ -4,7 +4,7 @@ import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
 import type { Tx } from '../database/sql.js';
 import { insertAuditSql, toAuditRow } from './audit-entry.js';
-import type { AuditEvent } from './audit-entry.js';
+import type { AuditEvent, AuditRow } from './audit-entry.js';
 
 /** Writes the audit trail: entries of changes in their transaction, entries of refusals on their own. */
 @Injectable()
@@ -23,19 +23,35 @@ export class AuditService {
   }
 
   /** Records that the caller was refused for scope, role, clearance or address. */
-  async refused(principal: Principal, code: string, route: string): Promise<void> {
-    const row = toAuditRow(principal, {
-      action: 'request.refused',
-      targetKind: 'route',
-      targetId: null,
-      changes: [
-        { field: 'route', old: null, new: route },
-        { field: 'code', old: null, new: code },
-      ],
-    });
+  refused(principal: Principal, code: string, route: string): Promise<void> {
+    return this.writeRefusals(principal, [refusal(principal, 'route', null, code, route)]);
+  }
+
+  /** Records the items of a bulk that were refused, each with the record it was about. */
+  async refusedItems(
+    principal: Principal,
+    targetKind: string,
+    items: readonly {
+      readonly id?: string | undefined;
+      readonly status: number;
+      readonly code?: string | undefined;
+    }[],
+  ): Promise<void> {
+    const refused = items.filter((item) => item.status === 403);
+    await this.writeRefusals(
+      principal,
+      refused.map((item) =>
+        refusal(principal, targetKind, item.id ?? null, item.code ?? '', 'bulk'),
+      ),
+    );
+  }
+
+  /** Writes refusals on their own: what they refused has no transaction that is kept. */
+  private async writeRefusals(principal: Principal, rows: readonly AuditRow[]): Promise<void> {
+    if (rows.length === 0) return;
     try {
-      await this.database.sql(`WITH entry AS (${insertAuditSql('$1::jsonb')}) SELECT 1`, [
-        JSON.stringify([row]),
+      await this.database.sql(`WITH entries AS (${insertAuditSql('$1::jsonb')}) SELECT 1`, [
+        JSON.stringify(rows),
       ]);
     } catch (error) {
       this.logger.error({
@@ -45,4 +61,22 @@ export class AuditService {
       });
     }
   }
+}
+
+function refusal(
+  principal: Principal,
+  targetKind: string,
+  targetId: string | null,
+  code: string,
+  route: string,
+): AuditRow {
+  return toAuditRow(principal, {
+    action: 'request.refused',
+    targetKind,
+    targetId,
+    changes: [
+      { field: 'route', old: null, new: route },
+      { field: 'code', old: null, new: code },
+    ],
+  });
 }

@@ -202,12 +202,18 @@ SELECT row_to_json(x) AS case FROM (
   return row.case;
 }
 
-/** Takes the alerts off a case that goes, back to the status `new`; answers their ids. */
-export async function releaseAlerts(sql: Sql, caseId: string, statusId: string): Promise<string[]> {
-  const rows = await sql<{ id: string }>(
-    `UPDATE alerts SET case_id = NULL, status_id = $2::uuid, version = version + 1, updated_at = now()
-     WHERE case_id = $1::uuid AND deleted_at IS NULL RETURNING id`,
+/** Takes the alerts off a case that goes, back to the status `new`; answers each with the status it had. */
+export async function releaseAlerts(
+  sql: Sql,
+  caseId: string,
+  statusId: string,
+): Promise<{ readonly alertId: string; readonly statusValue: string }[]> {
+  return sql(
+    `WITH held AS (SELECT a.id, s.value FROM alerts a JOIN statuses s ON s.id = a.status_id
+       WHERE a.case_id = $1::uuid AND a.deleted_at IS NULL)
+     UPDATE alerts a SET case_id = NULL, status_id = $2::uuid, version = a.version + 1, updated_at = now()
+     FROM held WHERE a.id = held.id AND a.case_id = $1::uuid
+     RETURNING a.id AS "alertId", held.value AS "statusValue"`,
     [caseId, statusId],
   );
-  return rows.map((row) => row.id);
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { idSchema, jsonObjectSchema, text } from '../common/fields.js';
+import { idSchema, instantInput, jsonObjectSchema, text } from '../common/fields.js';
 import {
   namedSchema,
   observableSchema,
@@ -62,11 +62,9 @@ export const slaConfigSchema = z
   })
   .meta({ id: 'SlaConfig' });
 
-const pastInstantSchema = z.iso
-  .datetime({ offset: true })
-  .refine((value) => Date.parse(value) <= Date.now() + 1_000, {
-    error: 'must not be in the future',
-  });
+const pastInstantSchema = instantInput.refine((value) => Date.parse(value) <= Date.now() + 1_000, {
+  error: 'must not be in the future',
+});
 
 /** `POST /cases` [C]: what is not listed is ignored. */
 export const createCaseSchema = z

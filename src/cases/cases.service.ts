@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import { assertCleared, assertOwner } from '../access/access.js';
 import { recordActivities, toActivityRow } from '../activities/activity.js';
+import type { ActivityEvent } from '../activities/activity.js';
 import { toAuditRow } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
@@ -62,12 +63,15 @@ export class CasesService {
   ) {}
 
   /** Stores the case with its observables, tags, activity and audit entry in one statement. */
-  async create(principal: Principal, input: CreateCase): Promise<Case> {
-    const status = await this.statuses.resolve('case', input.statusValue, 'statusValue');
-    const types = await this.types.list();
+  async create(
+    principal: Principal,
+    input: CreateCase,
+    organizationId = this.references.ownerOf(principal, input.organizations),
+  ): Promise<Case> {
+    const status = await this.statuses.resolve(principal, 'case', input.statusValue, 'statusValue');
+    const types = await this.types.list(principal);
     assertCleared(principal, input);
     for (const observable of input.observables) assertCleared(principal, observable);
-    const organizationId = this.references.ownerOf(principal, input.organizations);
     await this.references.assertExist(principal, input, organizationId);
 
     const id = uuidv7();
@@ -127,7 +131,7 @@ export class CasesService {
 
   async list(principal: Principal, query: CaseListQuery): Promise<Page<JsonText<ListedCase>>> {
     const sql = this.database.sqlFor(principal);
-    const statuses = await this.statuses.list('case');
+    const statuses = await this.statuses.list(principal, 'case');
     const conditions = (params: SqlParams) => caseConditions(query, statuses, params);
     return listPage(query, conditions, this.cursors, {
       name: 'cases',
@@ -150,22 +154,32 @@ export class CasesService {
 
   /** Deletes the case; its alerts go back to the status `new`. */
   async remove(principal: Principal, id: string, precondition: Precondition): Promise<void> {
-    const fresh = await this.statuses.resolve('alert', 'new', 'statusValue');
+    const fresh = await this.statuses.resolve(principal, 'alert', 'new', 'statusValue');
     await this.database.transaction(principal, async (tx) => {
       const row = await this.updater.open(tx, principal, this.access(principal, id), precondition);
       assertOwner(principal, row.ownerOrganizationId, 'delete the case');
       await softDelete(sqlIn(tx), 'case', id);
       const released = await releaseAlerts(sqlIn(tx), id, fresh.id);
+      const oldValue = { id, tinyId: row.tinyId };
       await recordActivities(tx, principal, [
         { caseId: id, action: 'deleted' },
-        ...released.map((alertId) => ({ alertId, action: 'unlinked' as const, oldValue: id })),
+        ...released.flatMap(({ alertId, statusValue }): ActivityEvent[] => [
+          { alertId, action: 'removed', fieldName: 'case', oldValue, tlp: row.tlp, pap: row.pap },
+          {
+            alertId,
+            action: 'statusChanged',
+            fieldName: 'statusValue',
+            oldValue: statusValue,
+            newValue: fresh.value,
+          },
+        ]),
       ]);
       await this.audit.record(tx, principal, {
         action: 'case.deleted',
         targetKind: 'case',
         targetId: id,
         organizationId: row.ownerOrganizationId,
-        changes: released.map((alertId) => ({ field: 'alerts', old: alertId, new: null })),
+        changes: released.map(({ alertId }) => ({ field: 'alerts', old: alertId, new: null })),
       });
     });
   }
@@ -175,16 +189,24 @@ export class CasesService {
     principal: Principal,
     { ids, ...update }: BulkUpdateCases,
   ): Promise<BulkUpdated> {
-    const { succeeded, ...rest } = await forEachRecord(ids, (id) =>
-      this.update(principal, id, update, NO_PRECONDITION),
+    const { succeeded, ...rest } = await forEachRecord(
+      this.database,
+      principal,
+      ids,
+      (caller, id) => this.update(caller, id, update, NO_PRECONDITION),
     );
+    await this.audit.refusedItems(principal, 'case', rest.results);
     return { updatedCount: succeeded, ...rest };
   }
 
   async removeMany(principal: Principal, { ids }: BulkDelete): Promise<BulkDeleted> {
-    const { succeeded, ...rest } = await forEachRecord(ids, (id) =>
-      this.remove(principal, id, NO_PRECONDITION),
+    const { succeeded, ...rest } = await forEachRecord(
+      this.database,
+      principal,
+      ids,
+      (caller, id) => this.remove(caller, id, NO_PRECONDITION),
     );
+    await this.audit.refusedItems(principal, 'case', rest.results);
     return { deletedCount: succeeded, ...rest };
   }
 

@@ -3,7 +3,12 @@ import { Catch, HttpException, Logger } from '@nestjs/common';
 import type { ArgumentsHost, ExceptionFilter } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { AuditService } from '../audit/audit.service.js';
-import { isConnectionLost, isForeignKeyViolation, sqlState } from '../database/database-errors.js';
+import {
+  isConnectionLost,
+  isForeignKeyViolation,
+  isRetryable,
+  sqlState,
+} from '../database/database-errors.js';
 import { AppError, unavailable } from './errors.js';
 import { pathOf } from './request.js';
 import { allowedMethods } from './route-table.js';
@@ -84,7 +89,7 @@ interface ParserError {
 
 function toAppError(thrown: unknown, request: Request): AppError {
   if (thrown instanceof AppError) return thrown;
-  if (isConnectionLost(thrown)) return unavailable();
+  if (isConnectionLost(thrown) || isRetryable(thrown)) return unavailable();
   if (isForeignKeyViolation(thrown)) {
     return new AppError(
       'CONFLICT',

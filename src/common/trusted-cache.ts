@@ -63,6 +63,17 @@ export class TrustedCache<V extends object> {
     }
   }
 
+  /**
+   * The kept value, else what `load` brings, which nobody else waits for and which is not kept.
+   *
+   * For work inside a transaction, whose connection alone may load: waiting for a second one while
+   * holding locks would starve the pool.
+   */
+  async getApart(key: string, load: () => Promise<V | null>): Promise<V | null> {
+    const kept = this.peek(key);
+    return kept === undefined ? load() : kept;
+  }
+
   clear(): void {
     this.generation++;
     this.present.clear();

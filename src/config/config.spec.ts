@@ -74,7 +74,7 @@ describe('parseEnvironment', () => {
     ['LEGACY_AUTH_SUNSET', 'next summer'],
     ['LEGACY_AUTH_SUNSET', '2027-02-30'],
     ['AUTH_FAILURES_PER_MINUTE', '0'],
-    ['ALERT_DEDUP', 'count'],
+    ['ALERT_DEDUP', 'merge'],
     ['WEB_CONCURRENCY', '4'],
     ['STORAGE', 's3'],
     ['TRUST_PROXY', 'proxy.internal'],

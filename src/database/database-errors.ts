@@ -1,9 +1,13 @@
-/** SQLSTATE classes and driver codes that mean "the connection is gone", not "the statement is wrong". */
+/** SQLSTATE and driver codes that mean "the database cannot serve now", not "the statement is wrong". */
 const LOST_CODES = new Set([
   '57P01', // admin_shutdown
   '57P02', // crash_shutdown
   '57P03', // cannot_connect_now
   '53300', // too_many_connections
+  '53100', // disk_full
+  '53200', // out_of_memory
+  '57014', // query_canceled: the statement ran out of time
+  '25006', // read_only_sql_transaction: a standby
   '08000',
   '08001',
   '08003',

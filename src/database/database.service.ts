@@ -11,7 +11,7 @@ import { sqlIn } from './sql.js';
 import type { Sql, Tx } from './sql.js';
 
 /** Who may bring a transaction along: a principal whose request already runs in one. */
-interface TransactionOwner {
+export interface TransactionOwner {
   readonly transaction: Tx | null;
 }
 

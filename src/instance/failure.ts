@@ -21,12 +21,22 @@ export function explainFailure(
   if (error instanceof EmbeddedPostgresError || error instanceof MigrationError) {
     return { text: error.message, exitCode: 1 };
   }
-  const { code, message = String(error) } = error as { code?: unknown; message?: string };
+  const {
+    code,
+    port,
+    message = String(error),
+  } = error as {
+    code?: unknown;
+    port?: unknown;
+    message?: string;
+  };
   if (code === 'EADDRINUSE' || code === 'EACCES') {
     const reason =
       code === 'EACCES' ? 'may not be used by this user' : 'is in use by another program';
+    const variable =
+      env.METRICS_PORT && String(port) === env.METRICS_PORT ? 'METRICS_PORT' : 'PORT';
     return {
-      text: `Port ${env.PORT ?? '3000'} on ${env.HOST ?? '127.0.0.1'} ${reason}. Set PORT to another one.`,
+      text: `Port ${String(port)} on ${env.HOST ?? '127.0.0.1'} ${reason}. Set ${variable} to another one.`,
       exitCode: 1,
     };
   }

@@ -1,6 +1,7 @@
 import http from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { NestExpressApplication } from '@nestjs/platform-express';
 import { createApp } from '../app.setup.js';
 import { Metrics } from '../common/metrics.js';
 import { AppConfig, parseEnvironment } from '../config/config.js';
@@ -57,12 +58,11 @@ async function serve(
   print: (text: string) => void,
 ): Promise<Instance> {
   await migrate(config.directDatabaseUrl ?? config.databaseUrl ?? '', migrationsDir, print);
-  const first = await firstStart(config);
   const app = await createApp(config);
-  await app.listen(config.port, config.host);
-  const server = app.getHttpServer();
-  const metricsServer =
-    config.metricsPort === undefined ? null : await serveMetrics(app.get(Metrics), config);
+  const { server, metricsServer, first } = await open(app, config).catch(async (error: unknown) => {
+    await app.close();
+    throw error;
+  });
   const url = urlOf(config, server);
   if (first) print(banner(config, url, first));
   print(`listening on ${url}`);
@@ -77,6 +77,14 @@ async function serve(
       await embedded?.stop();
     },
   };
+}
+
+/** Opens the ports, and only then creates what is shown once: a start that fails must not lose it. */
+async function open(app: NestExpressApplication, config: AppConfig) {
+  await app.listen(config.port, config.host);
+  const metricsServer =
+    config.metricsPort === undefined ? null : await serveMetrics(app.get(Metrics), config);
+  return { server: app.getHttpServer(), metricsServer, first: await firstStart(config) };
 }
 
 function urlOf(config: AppConfig, server: Server): string {
@@ -110,9 +118,10 @@ async function serveMetrics(metrics: Metrics, config: AppConfig): Promise<http.S
       response.writeHead(404).end();
       return;
     }
-    void metrics.registry.metrics().then((text) => {
-      response.writeHead(200, { 'Content-Type': metrics.registry.contentType }).end(text);
-    });
+    metrics.registry.metrics().then(
+      (text) => response.writeHead(200, { 'Content-Type': metrics.registry.contentType }).end(text),
+      () => response.writeHead(500).end(),
+    );
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(config.metricsPort, config.host, resolve);

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { TrustedCache } from '../common/trusted-cache.js';
 import { ChangeFeed } from '../database/change-feed.js';
 import { Database } from '../database/database.service.js';
+import type { TransactionOwner } from '../database/database.service.js';
 
 /** What an unknown type becomes at intake, which never loses an alert over a type. */
 const FALLBACK_TYPE = 'other';
@@ -35,11 +36,16 @@ export class ObservableTypesService {
     });
   }
 
-  async list(): Promise<ObservableTypes> {
-    const types = await this.cache.get('all', async () => {
-      const rows = await this.database.prisma.observableType.findMany({ orderBy: { id: 'asc' } });
+  async list(owner: TransactionOwner): Promise<ObservableTypes> {
+    const load = async () => {
+      const rows = await this.database
+        .prismaFor(owner)
+        .observableType.findMany({ orderBy: { id: 'asc' } });
       return new Map(rows.map((row) => [row.name.toLowerCase(), row]));
-    });
+    };
+    const types = await (owner.transaction
+      ? this.cache.getApart('all', load)
+      : this.cache.get('all', load));
     return types ?? new Map();
   }
 }

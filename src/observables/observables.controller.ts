@@ -140,6 +140,6 @@ function answer(
   const [first] = observables;
   response.status(isNew ? HttpStatus.CREATED : HttpStatus.OK);
   if (Array.isArray(input.data) || !first) return observables;
-  response.setHeader('Location', `/api/observables/${first.id}`);
+  if (isNew) response.setHeader('Location', `/api/observables/${first.id}`);
   return first;
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { idSchema, label, papSchema, text, tlpSchema } from '../common/fields.js';
+import { idSchema, instantInput, label, papSchema, text, tlpSchema } from '../common/fields.js';
 import { listQuery } from '../common/pagination.js';
 
 const dataSchema = text(16_384, 1);
@@ -20,7 +20,7 @@ const fields = {
   ioc: z.boolean().optional(),
   sighted: z.boolean().optional(),
   ignoreSimilarity: z.boolean().optional(),
-  startDate: z.iso.datetime({ offset: true }).optional(),
+  startDate: instantInput.optional(),
 };
 
 /** Observables for a parent that the path names. */

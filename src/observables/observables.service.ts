@@ -60,7 +60,7 @@ export class ObservablesService {
     parent: Parent,
     input: ChildObservable,
   ): Promise<CreatedObservables> {
-    const types = await this.types.list();
+    const types = await this.types.list(principal);
     if (!typeNamed(types, input.dataType)) {
       throw invalidValue(
         'dataType',

@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import type { Principal } from '../auth/principal.js';
 import { AppError } from '../common/errors.js';
 import { idSchema, reference } from '../common/fields.js';
+import type { Database } from '../database/database.service.js';
 import { tagsSchema } from './record.schema.js';
 
 const IDS_MAX = 1000;
@@ -77,21 +79,33 @@ export interface BulkOutcome {
   readonly results: z.output<typeof itemSchema>[];
 }
 
-/** Does the work for each record by itself: one that fails is reported and does not hold up the others. */
+/**
+ * Does the work for each record, in one transaction: one that is refused is undone by itself and
+ * reported, and what fails for another reason undoes them all.
+ *
+ * Records are taken in one order, so that bulks over the same ones do not wait in a circle.
+ */
 export async function forEachRecord(
+  database: Database,
+  principal: Principal,
   ids: readonly string[],
-  work: (id: string) => Promise<unknown>,
+  work: (principal: Principal, id: string) => Promise<unknown>,
 ): Promise<BulkOutcome> {
-  const results: BulkOutcome['results'] = [];
-  for (const id of new Set(ids)) {
-    try {
-      await work(id);
-      results.push({ id, status: 200 });
-    } catch (error) {
-      if (!(error instanceof AppError)) throw error;
-      results.push({ id, status: error.status, code: error.code, detail: error.detail });
+  const outcome = await database.transaction(principal, async (tx) => {
+    const results = new Map<string, BulkOutcome['results'][number]>();
+    const inside = { ...principal, transaction: tx };
+    for (const id of [...new Set(ids)].sort()) {
+      try {
+        await work(inside, id);
+        results.set(id, { id, status: 200 });
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error;
+        results.set(id, { id, status: error.status, code: error.code, detail: error.detail });
+      }
     }
-  }
+    return results;
+  });
+  const results = [...new Set(ids)].flatMap((id) => outcome.get(id) ?? []);
   const failedIds = results.filter((result) => result.status !== 200).map((result) => result.id);
   return {
     succeeded: results.length - failedIds.length,

@@ -1,11 +1,19 @@
 import { z } from 'zod';
-import { idSchema, text } from '../common/fields.js';
+import { idSchema, instantInput, text } from '../common/fields.js';
 import type { SqlParams } from '../database/sql.js';
 import { toStatusValue } from '../statuses/statuses.service.js';
 import type { Status } from '../statuses/statuses.service.js';
 import type { RecordKind } from './record-writes.js';
 
 const VALUES_MAX = 100;
+const WORDS_MAX = 10;
+
+function wordsOf(q: string): string[] {
+  return q
+    .toLowerCase()
+    .split(/\s+/)
+    .filter((word) => word !== '');
+}
 
 /** One or more values: a list, one value, or text with commas as query strings carry it. */
 function values<T extends z.ZodType>(item: T) {
@@ -21,6 +29,11 @@ function values<T extends z.ZodType>(item: T) {
   );
 }
 
+/** One or more texts as they are, which may hold commas: a list, or one. */
+function texts<T extends z.ZodType>(item: T) {
+  return z.preprocess((value) => [value].flat(), z.array(item).min(1).max(VALUES_MAX));
+}
+
 /** Yes or no, as JSON or as query text. */
 export const flag = z.union([
   z.boolean(),
@@ -33,7 +46,6 @@ const integer = (min: number, max: number) =>
     z.number().int().min(min).max(max),
   );
 
-const instant = z.iso.datetime({ offset: true });
 const NONE = 'none';
 
 /** The filters that alert and case lists have in common, alike in query strings and search bodies. */
@@ -46,25 +58,30 @@ export const recordFilters = {
   severityMin: integer(1, 4).optional(),
   tlp: values(integer(0, 4)).optional(),
   pap: values(integer(0, 4)).optional(),
-  type: values(text(64)).optional(),
-  source: values(text(64)).optional(),
-  sourceRef: values(text(256)).optional(),
+  type: texts(text(64)).optional(),
+  source: texts(text(64)).optional(),
+  sourceRef: texts(text(256)).optional(),
   assigneeId: values(z.union([z.literal(NONE), idSchema]))
     .optional()
     .meta({ description: 'Ids, or `none`.' }),
-  tag: values(z.union([integer(1, 2_147_483_647), text(100)]))
+  tag: texts(z.union([integer(1, 2_147_483_647), text(100)]))
     .optional()
     .meta({ description: 'Tag ids or names.' }),
   organizationId: values(idSchema).optional(),
   teamId: values(idSchema).optional(),
   clientId: values(idSchema).optional(),
-  createdAfter: instant.optional().meta({ description: 'From this instant on.' }),
-  createdBefore: instant.optional().meta({ description: 'Before this instant.' }),
-  updatedAfter: instant.optional().meta({ description: 'From this instant on.' }),
-  q: text(200).optional().meta({
-    description:
-      'Words in title and description; each may be a prefix or a substring of 3 or more characters.',
-  }),
+  createdAfter: instantInput.optional().meta({ description: 'From this instant on.' }),
+  createdBefore: instantInput.optional().meta({ description: 'Before this instant.' }),
+  updatedAfter: instantInput.optional().meta({ description: 'From this instant on.' }),
+  q: text(200)
+    .refine((value) => wordsOf(value).length >= 1 && wordsOf(value).length <= WORDS_MAX, {
+      error: `expected 1 to ${WORDS_MAX} words`,
+    })
+    .optional()
+    .meta({
+      description:
+        'Words in title and description; each may be a prefix or a substring of 3 or more characters.',
+    }),
 };
 
 export type RecordFilter = z.output<z.ZodObject<typeof recordFilters>>;
@@ -153,16 +170,14 @@ function tagCondition(
 /** What text search looks at; the trigram indexes are on this very expression. */
 export const SEARCHED_TEXT = `lower(' ' || r.title || ' ' || coalesce(r.description, ''))`;
 
-const WORDS_MAX = 10;
-
 /** Every word must occur: from three characters on anywhere, shorter ones at the start of a word. */
 export function textConditions(q: string, params: SqlParams): string[] {
-  const words = q
-    .toLowerCase()
-    .split(/\s+/)
-    .filter((word) => word !== '');
-  return words.slice(0, WORDS_MAX).map((word) => {
+  return wordsOf(q).map((word) => {
+    if (word.length < 3) {
+      const start = `[^[:alnum:]_]${word.replace(/[!-/:-@[-`{-~]/g, '\\$&')}`;
+      return `${SEARCHED_TEXT} ~ ${params.add(start)}`;
+    }
     const literal = word.replace(/[\\%_]/g, '\\$&');
-    return `${SEARCHED_TEXT} LIKE ${params.add(word.length < 3 ? `% ${literal}%` : `%${literal}%`)}`;
+    return `${SEARCHED_TEXT} LIKE ${params.add(`%${literal}%`)}`;
   });
 }

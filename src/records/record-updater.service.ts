@@ -92,10 +92,9 @@ export class RecordUpdater {
     if (fields.organizations !== undefined || fields.visibleToAllOrganizations !== undefined) {
       assertOwner(principal, before.ownerOrganizationId, 'change who sees the record');
     }
-    const named = { ...fields, tags: [...(fields.tags ?? []), ...(fields.tagsToAdd ?? [])] };
     await this.references.assertExist(
       { ...principal, transaction: tx },
-      named,
+      fields,
       before.ownerOrganizationId,
       prefix,
     );
@@ -129,11 +128,16 @@ export class RecordUpdater {
     const status =
       fields.statusValue === undefined
         ? null
-        : await this.statuses.resolve(kind, fields.statusValue, `${prefix}statusValue`);
+        : await this.statuses.resolve(
+            { transaction: tx },
+            kind,
+            fields.statusValue,
+            `${prefix}statusValue`,
+          );
     const columns: Record<string, unknown> = { ...fields };
     if (fields.customFields)
       columns.customFields = mergeCustomFields(before.customFields, fields.customFields);
-    if (fields.clientName !== undefined && fields.clientId === undefined) {
+    if (fields.clientName !== undefined && !fields.clientId) {
       columns.clientId =
         fields.clientName &&
         (await resolveClientName(sql, before.ownerOrganizationId, fields.clientName));

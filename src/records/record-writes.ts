@@ -48,6 +48,9 @@ export async function writeColumns(
       `${name} = ${params.add(type === 'jsonb' && value !== null ? JSON.stringify(value) : value, type)}`,
     );
   }
+  // The clock of an SLA starts with the case, also when it is set later (spec/behaviour.md §6).
+  if (fields.slaConfig) sets.push('sla_started_at = created_at');
+  if (fields.slaConfig === null) sets.push('sla_started_at = NULL');
   if (status) {
     sets.push(`status_id = ${params.add(status.id, 'uuid')}`);
     if (status.stage === 'InProgress')

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   externalLinkSchema,
   idSchema,
+  instantInput,
   jsonObjectSchema,
   label,
   papSchema,
@@ -56,7 +57,7 @@ export const nestedObservableSchema = z
     ioc: z.boolean().optional(),
     sighted: z.boolean().optional(),
     ignoreSimilarity: z.boolean().optional(),
-    startDate: z.iso.datetime({ offset: true }).optional(),
+    startDate: instantInput.optional(),
   })
   .meta({ id: 'NestedObservable' });
 

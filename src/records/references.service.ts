@@ -8,6 +8,7 @@ export interface References {
   readonly organizations?: readonly string[] | undefined;
   readonly teams?: readonly string[] | undefined;
   readonly tags?: readonly (number | { readonly name: string })[] | undefined;
+  readonly tagsToAdd?: readonly (number | { readonly name: string })[] | undefined;
   readonly assigneeId?: string | null | undefined;
   readonly clientId?: string | null | undefined;
 }
@@ -60,7 +61,10 @@ export class ReferencesService {
     prefix = '',
   ): Promise<void> {
     const [missing = []] = await this.missing(principal, [references], ownerOrganizationId);
-    if (missing.length > 0) throw referencesNotFound(missing.map((path) => prefix + path));
+    if (missing.length === 0) return;
+    throw referencesNotFound(
+      missing.map((path) => (path.startsWith('tagsToAdd') ? path : prefix + path)),
+    );
   }
 
   /** For each body the paths of the ids that mean nothing to the caller; one question for all of them. */
@@ -72,7 +76,9 @@ export class ReferencesService {
     const wanted = {
       organizations: bodies.flatMap((body) => body.organizations ?? []),
       teams: bodies.flatMap((body) => body.teams ?? []),
-      tags: bodies.flatMap((body) => (body.tags ?? []).filter((tag) => typeof tag === 'number')),
+      tags: bodies.flatMap((body) =>
+        [...(body.tags ?? []), ...(body.tagsToAdd ?? [])].filter((tag) => typeof tag === 'number'),
+      ),
       users: bodies.flatMap((body) => body.assigneeId ?? []),
       clients: bodies.flatMap((body) => body.clientId ?? []),
     };
@@ -99,12 +105,15 @@ function missingPaths(body: References, found: FoundRow): string[] {
   const { organizations = [], teams = [], tags = [], assigneeId, clientId } = body;
   const among = <T>(name: string, ids: readonly T[], known: readonly T[]) =>
     ids.flatMap((id, index) => (known.includes(id) ? [] : [`${name}[${index}]`]));
+  const tagsAmong = (name: string, wanted: NonNullable<References['tags']>) =>
+    wanted.flatMap((tag, index) =>
+      typeof tag !== 'number' || found.tags.includes(tag) ? [] : [`${name}[${index}]`],
+    );
   return [
     ...among('organizations', organizations, found.organizations),
     ...among('teams', teams, found.teams),
-    ...tags.flatMap((tag, index) =>
-      typeof tag !== 'number' || found.tags.includes(tag) ? [] : [`tags[${index}]`],
-    ),
+    ...tagsAmong('tags', tags),
+    ...tagsAmong('tagsToAdd', body.tagsToAdd ?? []),
     ...(assigneeId && !found.users.includes(assigneeId) ? ['assigneeId'] : []),
     ...(clientId && !found.clients.includes(clientId) ? ['clientId'] : []),
   ];

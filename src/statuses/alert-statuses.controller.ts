@@ -30,8 +30,8 @@ export class AlertStatusesController {
   @Get()
   @AuthAnyOf('alerts:read', 'cases:read', 'observables:read')
   @Answers('List the statuses of alerts', z.array(statusDetailSchema))
-  list(): Promise<StatusDetail[]> {
-    return this.statuses.list('alert');
+  list(@Caller() principal: Principal): Promise<StatusDetail[]> {
+    return this.statuses.list(principal, 'alert');
   }
 
   @Post()

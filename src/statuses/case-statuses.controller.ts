@@ -30,8 +30,8 @@ export class CaseStatusesController {
   @Get()
   @AuthAnyOf('alerts:read', 'cases:read', 'observables:read')
   @Answers('List the statuses of cases', z.array(statusDetailSchema))
-  list(): Promise<StatusDetail[]> {
-    return this.statuses.list('case');
+  list(@Caller() principal: Principal): Promise<StatusDetail[]> {
+    return this.statuses.list(principal, 'case');
   }
 
   @Post()

@@ -30,8 +30,8 @@ export class StatusAdminService {
   ) {}
 
   /** All statuses of a kind, in the order people see them. */
-  async list(kind: StatusKind): Promise<StatusDetail[]> {
-    return [...(await this.statuses.list(kind)).values()].map(toStatusDetail);
+  async list(principal: Principal, kind: StatusKind): Promise<StatusDetail[]> {
+    return [...(await this.statuses.list(principal, kind)).values()].map(toStatusDetail);
   }
 
   async create(principal: Principal, kind: StatusKind, input: CreateStatus): Promise<StatusDetail> {
@@ -85,7 +85,7 @@ export class StatusAdminService {
           data: { ...data, version: { increment: 1 } },
         });
         const changes = Object.entries(data).map(([field, value]) => ({
-          field,
+          field: field === 'position' ? 'order' : field,
           old: before[field as keyof Status],
           new: value,
         }));
@@ -110,11 +110,13 @@ export class StatusAdminService {
         const status = await this.lock(tx, kind, id);
         precondition.assertMatches(status.version);
         if (!status.canDelete) throw statusProtected();
-        if (replaceWith !== undefined)
-          await this.moveRecords(tx, principal, kind, status, replaceWith);
+        const successor =
+          replaceWith === undefined
+            ? null
+            : await this.moveRecords(tx, principal, kind, status, replaceWith);
         await tx.status.delete({ where: { id } });
         await this.announce(tx, principal, 'status.deleted', id, [
-          { field: 'value', old: status.value, new: replaceWith ?? null },
+          { field: 'value', old: status.value, new: successor?.value ?? null },
         ]);
       });
     } catch (error) {
@@ -123,15 +125,15 @@ export class StatusAdminService {
     }
   }
 
-  /** Gives every record of a status another one, with a line in the history of each. */
+  /** Gives every record of a status another one, with a line in the history of each; answers that one. */
   private async moveRecords(
     tx: Tx,
     principal: Principal,
     kind: StatusKind,
     from: Status,
     replaceWith: string,
-  ): Promise<void> {
-    const to = await this.statuses.resolve(kind, replaceWith, 'replaceWith');
+  ): Promise<Status> {
+    const to = await this.statuses.resolve({ transaction: tx }, kind, replaceWith, 'replaceWith');
     if (to.id === from.id) throw invalidValue('replaceWith', 'must name another status');
     const line = toActivityRow(principal, {
       action: 'statusChanged',
@@ -150,6 +152,7 @@ export class StatusAdminService {
        SELECT count(*)::int FROM moved`,
       [from.id, to.id, JSON.stringify(line), to.stage],
     );
+    return to;
   }
 
   private async lock(tx: Tx, kind: StatusKind, id: string): Promise<Status> {

@@ -3,6 +3,7 @@ import { invalidValue } from '../common/errors.js';
 import { TrustedCache } from '../common/trusted-cache.js';
 import { ChangeFeed } from '../database/change-feed.js';
 import { Database } from '../database/database.service.js';
+import type { TransactionOwner } from '../database/database.service.js';
 
 export type StatusKind = 'alert' | 'case';
 export type Stage = 'New' | 'InProgress' | 'Closed';
@@ -48,20 +49,28 @@ export class StatusesService {
   }
 
   /** All statuses of a kind by their value, in the order people see them. */
-  async list(kind: StatusKind): Promise<ReadonlyMap<string, Status>> {
-    const statuses = await this.cache.get(kind, async () => {
-      const rows = await this.database.prisma.status.findMany({
+  async list(owner: TransactionOwner, kind: StatusKind): Promise<ReadonlyMap<string, Status>> {
+    const load = async () => {
+      const rows = await this.database.prismaFor(owner).status.findMany({
         where: { kind },
         orderBy: [{ position: 'asc' }, { value: 'asc' }],
       });
       return new Map(rows.map((row) => [row.value, row as Status]));
-    });
+    };
+    const statuses = await (owner.transaction
+      ? this.cache.getApart(kind, load)
+      : this.cache.get(kind, load));
     return statuses ?? new Map();
   }
 
   /** The status that a `statusValue` in a body names; an unknown one is 400 at `path`, listing the known. */
-  async resolve(kind: StatusKind, statusValue: string, path: string): Promise<Status> {
-    const statuses = await this.list(kind);
+  async resolve(
+    owner: TransactionOwner,
+    kind: StatusKind,
+    statusValue: string,
+    path: string,
+  ): Promise<Status> {
+    const statuses = await this.list(owner, kind);
     const status = statuses.get(toStatusValue(statusValue));
     if (status) return status;
     throw invalidValue(

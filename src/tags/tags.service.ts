@@ -30,7 +30,10 @@ export class TagsService {
     const { tag } = this.database.prismaFor(principal);
     const where = {
       ...visibleTags(principal),
-      ...(query.q !== undefined && { name: { startsWith: query.q, mode: 'insensitive' as const } }),
+      ...(query.q !== undefined && {
+        // Prisma leaves the wildcards of LIKE as they are.
+        name: { startsWith: query.q.replace(/[\\%_]/g, '\\$&'), mode: 'insensitive' as const },
+      }),
     };
     const page = await pageByCreation(
       'tags',
@@ -54,7 +57,7 @@ export class TagsService {
         const { color } = input;
         const data = { organizationId, name: input.name, ...(color !== undefined && { color }) };
         const tag = await tx.tag.create({ data, select: SELECT });
-        await this.record(tx, principal, 'tag.created', organizationId, [
+        await this.record(tx, principal, 'tag.created', tag.id, organizationId, [
           { field: 'name', old: null, new: tag.name },
         ]);
         return tag;
@@ -73,7 +76,7 @@ export class TagsService {
           old: before[field as keyof Tag],
           new: after[field as keyof Tag],
         }));
-        await this.record(tx, principal, 'tag.updated', before.organizationId, changes);
+        await this.record(tx, principal, 'tag.updated', id, before.organizationId, changes);
         return after;
       }),
     );
@@ -92,13 +95,17 @@ export class TagsService {
         `WITH of_observables AS (DELETE FROM observable_tags WHERE tag_id = $1::int),
            of_alerts AS (DELETE FROM alert_tags WHERE tag_id = $1::int RETURNING jsonb_build_object('alertId', alert_id) AS parent),
            of_cases AS (DELETE FROM case_tags WHERE tag_id = $1::int RETURNING jsonb_build_object('caseId', case_id) AS parent),
+           moved_alerts AS (UPDATE alerts SET version = version + 1, updated_at = now()
+             WHERE id IN (SELECT (parent->>'alertId')::uuid FROM of_alerts)),
+           moved_cases AS (UPDATE cases SET version = version + 1, updated_at = now()
+             WHERE id IN (SELECT (parent->>'caseId')::uuid FROM of_cases)),
            lines AS (SELECT jsonb_agg($2::jsonb || parent) AS rows FROM (SELECT * FROM of_alerts UNION ALL SELECT * FROM of_cases) x),
            history AS (${insertActivitiesSql("coalesce((SELECT rows FROM lines), '[]')")})
          SELECT 1`,
         [id, JSON.stringify(line)],
       );
       await tx.tag.delete({ where: { id } });
-      await this.record(tx, principal, 'tag.deleted', tag.organizationId, [
+      await this.record(tx, principal, 'tag.deleted', id, tag.organizationId, [
         { field: 'name', old: tag.name, new: null },
       ]);
     });
@@ -127,13 +134,14 @@ export class TagsService {
     tx: Tx,
     principal: Principal,
     action: string,
+    id: number,
     organizationId: string,
     changes: readonly FieldChange[],
   ): Promise<void> {
     return this.audit.record(tx, principal, {
       action,
       targetKind: 'tag',
-      targetId: null,
+      targetId: String(id),
       organizationId,
       changes,
     });

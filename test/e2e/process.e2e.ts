@@ -131,20 +131,26 @@ describe('an instance with its embedded database, over its starts', () => {
   }
 
   /** Posts alerts until the server is gone; answers the titles it acknowledged. */
-  async function postUntilGone(server: ServerProcess, run: string): Promise<string[]> {
+  /** Posts from four workers until the server is gone; resolves `busy` once twenty alerts are acknowledged. */
+  function postUntilGone(server: ServerProcess, run: string) {
     const acknowledged: string[] = [];
     let serial = 0;
+    let isBusy = (): void => undefined;
+    const busy = new Promise<void>((resolve) => {
+      isBusy = resolve;
+    });
     const worker = async () => {
       for (;;) {
         const title = `${run}-${serial++}`;
         const response = await server.post('/api/alerts', key, alert(title)).catch(() => null);
         if (!response) return;
         if (response.status === 200) acknowledged.push(title);
+        if (acknowledged.length === 20) isBusy();
         await response.arrayBuffer().catch(() => undefined);
       }
     };
-    await Promise.all([worker(), worker(), worker(), worker()]);
-    return acknowledged;
+    const gone = Promise.all([worker(), worker(), worker(), worker()]).then(() => acknowledged);
+    return { busy, gone };
   }
 
   async function storedTitles(server: ServerProcess): Promise<Map<string, number>> {
@@ -249,10 +255,9 @@ describe('an instance with its embedded database, over its starts', () => {
     const killed = await start();
     const { pid, port } = await postmaster();
     const posting = postUntilGone(killed, 'server-killed');
-    await sleep(700);
+    await posting.busy;
     killed.kill('SIGKILL');
-    const acknowledged = await posting;
-    expect(acknowledged.length).toBeGreaterThan(10);
+    const acknowledged = await posting.gone;
     expect(await isListening(port)).toBe(true);
 
     const next = await start();
@@ -268,11 +273,10 @@ describe('an instance with its embedded database, over its starts', () => {
     const killed = await start();
     const { pid } = await postmaster();
     const posting = postUntilGone(killed, 'both-killed');
-    await sleep(700);
+    await posting.busy;
     killed.kill('SIGKILL');
     process.kill(pid, 'SIGKILL');
-    const acknowledged = await posting;
-    expect(acknowledged.length).toBeGreaterThan(10);
+    const acknowledged = await posting.gone;
 
     const next = await start();
     expect((await postmaster()).pid).not.toBe(pid);
