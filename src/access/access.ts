@@ -61,9 +61,9 @@ export interface ListShape {
 /**
  * The ids of the rows a list may show, in order: the caller's tenants, up to its clearance.
  *
- * The database filters, so counts and cursors never reveal what was hidden. Each source of visibility
- * (owned, shared, visible to all) is read from its own index in sort order, so the cost follows the
- * page and not the table.
+ * The database filters, so counts and cursors never reveal what was hidden. What the tenant owns, and
+ * what is visible to all, is read from an index in sort order, so the cost follows the page and not
+ * the table; what others share with it is gathered from its shares and sorted.
  */
 export function visibleIds(
   principal: Principal,

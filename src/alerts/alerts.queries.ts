@@ -114,14 +114,6 @@ export async function findAlert(
   return row?.alert ?? null;
 }
 
-/** Holds the row of a visible alert until the transaction ends; false when there is none. */
-export async function lockAlert(sql: Sql, principal: Principal, id: string): Promise<boolean> {
-  const params = new SqlParams();
-  const where = `r.id = ${params.add(id, 'uuid')} AND r.deleted_at IS NULL AND ${visibleTo(principal, ALERT_TABLES, 'r', params)}`;
-  const rows = await sql(`SELECT r.id FROM alerts r WHERE ${where} FOR UPDATE`, params.values);
-  return rows.length > 0;
-}
-
 /** The alerts of a list's page, each with the value it is sorted by. */
 export async function listAlerts(
   sql: Sql,
@@ -133,21 +125,6 @@ export async function listAlerts(
   const page = visibleIds(principal, ALERT_TABLES, params, list);
   const columns = storedColumns(principal, params, LISTED_OBSERVABLES_MAX);
   return sql<ListedRow>(selectPage('alerts', page, columns, list.descending), params.values);
-}
-
-/** How many alerts the list holds, counting no further than `shape.limit`. */
-export async function countAlerts(
-  sql: Sql,
-  principal: Principal,
-  shape: (params: SqlParams) => ListShape,
-): Promise<number> {
-  const params = new SqlParams();
-  const page = visibleIds(principal, ALERT_TABLES, params, shape(params));
-  const [row] = await sql<{ count: number }>(
-    `SELECT count(*)::int AS count FROM (${page}) x`,
-    params.values,
-  );
-  return row?.count ?? 0;
 }
 
 /** A row of `alerts` to insert. */

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { assertCleared, assertOwner } from '../access/access.js';
+import { ALERT_TABLES, assertCleared, assertOwner } from '../access/access.js';
 import { recordActivities } from '../activities/activity.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
@@ -14,6 +14,7 @@ import type { SqlParams } from '../database/sql.js';
 import { forEachRecord } from '../records/record-bulk.js';
 import type { BulkDelete, BulkDeleted, BulkUpdated } from '../records/record-bulk.js';
 import { listPage } from '../records/record-list.js';
+import { countRecords, lockRecord } from '../records/record-reads.js';
 import { toRecordText } from '../records/record-text.js';
 import { RecordUpdater } from '../records/record-updater.service.js';
 import type { RecordAccess } from '../records/record-updater.service.js';
@@ -24,7 +25,7 @@ import type { AlertRow } from './alert.mapper.js';
 import { alertConditions } from './alert-filter.js';
 import type { AlertListQuery } from './alert-filter.js';
 import { alertNotFound } from './alerts.errors.js';
-import { countAlerts, findAlert, findAlertText, listAlerts, lockAlert } from './alerts.queries.js';
+import { findAlert, findAlertText, listAlerts } from './alerts.queries.js';
 import type { Alert, BulkUpdateAlerts, UpdateAlert } from './alerts.schema.js';
 
 @Injectable()
@@ -51,7 +52,7 @@ export class AlertsService {
     return listPage(query, conditions, this.cursors, {
       name: 'alerts',
       rows: (shape) => listAlerts(sql, principal, shape),
-      count: (shape) => countAlerts(sql, principal, shape),
+      count: (shape) => countRecords(sql, principal, ALERT_TABLES, shape),
     });
   }
 
@@ -111,7 +112,7 @@ export class AlertsService {
   private access(principal: Principal, id: string): RecordAccess<AlertRow> {
     return {
       kind: 'alert',
-      lock: (tx) => lockAlert(sqlIn(tx), principal, id),
+      lock: (tx) => lockRecord(sqlIn(tx), principal, ALERT_TABLES, id),
       read: (tx) => findAlert(sqlIn(tx), principal, id),
       notFound: alertNotFound,
     };

@@ -95,14 +95,6 @@ export async function findCase(
   return row?.case ?? null;
 }
 
-/** Holds the row of a visible case until the transaction ends; false when there is none. */
-export async function lockCase(sql: Sql, principal: Principal, id: string): Promise<boolean> {
-  const params = new SqlParams();
-  const where = `r.id = ${params.add(id, 'uuid')} AND r.deleted_at IS NULL AND ${visibleTo(principal, CASE_TABLES, 'r', params)}`;
-  const rows = await sql(`SELECT r.id FROM cases r WHERE ${where} FOR UPDATE`, params.values);
-  return rows.length > 0;
-}
-
 /** The cases of a list's page, each with the value it is sorted by. */
 export async function listCases(
   sql: Sql,
@@ -117,21 +109,6 @@ export async function listCases(
     ${observableCountSql('case_id', STORED, clearedFor(principal, 'o', params))} AS "observableCount",
     (SELECT count(*)::int FROM alerts a WHERE ${linkedAlerts(principal, params)}) AS "alertCount"`;
   return sql<ListedRow>(selectPage('cases', page, columns, list.descending), params.values);
-}
-
-/** How many cases the list holds, counting no further than `shape.limit`. */
-export async function countCases(
-  sql: Sql,
-  principal: Principal,
-  shape: (params: SqlParams) => ListShape,
-): Promise<number> {
-  const params = new SqlParams();
-  const page = visibleIds(principal, CASE_TABLES, params, shape(params));
-  const [row] = await sql<{ count: number }>(
-    `SELECT count(*)::int AS count FROM (${page}) x`,
-    params.values,
-  );
-  return row?.count ?? 0;
 }
 
 /** A row of `cases` to insert; `createdAt` null is now. */

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
-import { assertCleared, assertOwner } from '../access/access.js';
+import { CASE_TABLES, assertCleared, assertOwner } from '../access/access.js';
 import { recordActivities, toActivityRow } from '../activities/activity.js';
 import type { ActivityEvent } from '../activities/activity.js';
 import { toAuditRow } from '../audit/audit-entry.js';
@@ -20,26 +20,19 @@ import { toNewLinks } from '../records/new-links.js';
 import { forEachRecord } from '../records/record-bulk.js';
 import type { BulkDelete, BulkDeleted, BulkUpdated } from '../records/record-bulk.js';
 import { listPage } from '../records/record-list.js';
+import { countRecords, lockRecord } from '../records/record-reads.js';
 import { toRecordText } from '../records/record-text.js';
 import { RecordUpdater } from '../records/record-updater.service.js';
 import type { RecordAccess } from '../records/record-updater.service.js';
 import { softDelete } from '../records/record-writes.js';
 import { ReferencesService } from '../records/references.service.js';
 import { StatusesService } from '../statuses/statuses.service.js';
-import { withLabels } from './case.mapper.js';
+import { toCaseDetail } from './case.mapper.js';
 import type { CaseDetailRow } from './case.mapper.js';
 import { caseConditions } from './case-filter.js';
 import type { CaseListQuery } from './case-filter.js';
 import { caseNotFound } from './cases.errors.js';
-import {
-  countCases,
-  findCase,
-  findCaseText,
-  insertCase,
-  listCases,
-  lockCase,
-  releaseAlerts,
-} from './cases.queries.js';
+import { findCase, findCaseText, insertCase, listCases, releaseAlerts } from './cases.queries.js';
 import type { NewCases } from './cases.queries.js';
 import type {
   Case,
@@ -136,7 +129,7 @@ export class CasesService {
     return listPage(query, conditions, this.cursors, {
       name: 'cases',
       rows: (shape) => listCases(sql, principal, shape),
-      count: (shape) => countCases(sql, principal, shape),
+      count: (shape) => countRecords(sql, principal, CASE_TABLES, shape),
     });
   }
 
@@ -149,7 +142,7 @@ export class CasesService {
     const row = await this.database.transaction(principal, (tx) =>
       this.updater.update(tx, principal, this.access(principal, id), update, precondition),
     );
-    return withLabels(row);
+    return toCaseDetail(row);
   }
 
   /** Deletes the case; its alerts go back to the status `new`. */
@@ -213,7 +206,7 @@ export class CasesService {
   private access(principal: Principal, id: string): RecordAccess<CaseDetailRow> {
     return {
       kind: 'case',
-      lock: (tx) => lockCase(sqlIn(tx), principal, id),
+      lock: (tx) => lockRecord(sqlIn(tx), principal, CASE_TABLES, id),
       read: (tx) => findCase(sqlIn(tx), principal, id),
       notFound: caseNotFound,
     };

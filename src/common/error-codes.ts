@@ -69,8 +69,6 @@ export const ERROR_CODES = {
   API_KEY_NOT_FOUND: { status: 404, meaning: 'There is no such API key for the caller.' },
   STATUS_NOT_FOUND: { status: 404, meaning: 'There is no such status.' },
   TAG_NOT_FOUND: { status: 404, meaning: 'There is no such tag for the caller.' },
-  CLIENT_NOT_FOUND: { status: 404, meaning: 'There is no such client for the caller.' },
-  CUSTOM_FIELD_NOT_FOUND: { status: 404, meaning: 'There is no such custom field for the caller.' },
   METHOD_NOT_ALLOWED: { status: 405, meaning: 'The route exists; `Allow` lists its methods.' },
   NOT_ACCEPTABLE: { status: 406, meaning: 'The route answers `application/json` only.' },
   API_KEY_STATE: {

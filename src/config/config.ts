@@ -24,7 +24,6 @@ export class AppConfig {
   readonly databaseUrl: string | undefined;
   readonly directDatabaseUrl: string | undefined;
   readonly databasePoolMax: number;
-  readonly embeddedPgPort: number | undefined;
   readonly admin: {
     readonly email: string;
     readonly password: string | undefined;
@@ -54,7 +53,6 @@ export class AppConfig {
     this.databaseUrl = env.DATABASE_URL;
     this.directDatabaseUrl = env.DIRECT_DATABASE_URL;
     this.databasePoolMax = env.DATABASE_POOL_MAX;
-    this.embeddedPgPort = env.EMBEDDED_PG_PORT;
     this.admin = {
       email: env.ADMIN_EMAIL,
       password: env.ADMIN_PASSWORD,

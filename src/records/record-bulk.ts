@@ -17,7 +17,7 @@ const IDS = ['01900000-0000-7000-8000-000000000000'];
 
 /** `{ ids, fields }` with the fields of an update; `updates` stands for `fields`, tags can be added and removed. */
 export function bulkUpdateBody<S extends z.ZodRawShape>(id: string, shape: S, example: object) {
-  const fields = z.object(shape).partial();
+  const fields = z.strictObject(shape).partial();
   type Fields = z.output<typeof fields>;
   return z
     .strictObject({

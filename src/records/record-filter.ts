@@ -170,14 +170,17 @@ function tagCondition(
 /** What text search looks at; the trigram indexes are on this very expression. */
 export const SEARCHED_TEXT = `lower(' ' || r.title || ' ' || coalesce(r.description, ''))`;
 
+/** What a word starts after; written out one by one, for the trigram indexes know no classes. */
+const WORD_STARTS = [' ', '\n', '\t'];
+
 /** Every word must occur: from three characters on anywhere, shorter ones at the start of a word. */
 export function textConditions(q: string, params: SqlParams): string[] {
   return wordsOf(q).map((word) => {
-    if (word.length < 3) {
-      const start = `[^[:alnum:]_]${word.replace(/[!-/:-@[-`{-~]/g, '\\$&')}`;
-      return `${SEARCHED_TEXT} ~ ${params.add(start)}`;
-    }
     const literal = word.replace(/[\\%_]/g, '\\$&');
-    return `${SEARCHED_TEXT} LIKE ${params.add(`%${literal}%`)}`;
+    const starts = word.length < 3 ? WORD_STARTS : [''];
+    const patterns = starts.map(
+      (start) => `${SEARCHED_TEXT} LIKE ${params.add(`%${start}${literal}%`)}`,
+    );
+    return `(${patterns.join(' OR ')})`;
   });
 }

@@ -5,11 +5,11 @@ const SEVERITIES = {
   4: { label: 'Critical', color: '#dc2626' },
 } as const;
 
-export function severityLabel(severity: number): string {
+function severityLabel(severity: number): string {
   return SEVERITIES[severity as keyof typeof SEVERITIES].label;
 }
 
-export function severityColor(severity: number): string {
+function severityColor(severity: number): string {
   return SEVERITIES[severity as keyof typeof SEVERITIES].color;
 }
 
@@ -32,4 +32,28 @@ export function relativeLabel(instant: string, nowMs: number): string {
     return seconds > 0 ? `${words} ago` : `in ${words}`;
   }
   return 'just now';
+}
+
+/** What of a record its labels follow from. */
+export interface Labelled {
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly severity: number;
+}
+
+/** The labels that depend on the moment and the language, and so are no columns. */
+export interface Labels {
+  readonly createdAtLabel: string;
+  readonly updatedAtLabel: string;
+  readonly severityColor: string;
+  readonly severityLabel: string;
+}
+
+export function labelsOf(record: Labelled, nowMs = Date.now()): Labels {
+  return {
+    createdAtLabel: relativeLabel(record.createdAt, nowMs),
+    updatedAtLabel: relativeLabel(record.updatedAt, nowMs),
+    severityColor: severityColor(record.severity),
+    severityLabel: severityLabel(record.severity),
+  };
 }

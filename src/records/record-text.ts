@@ -1,13 +1,11 @@
 import { JsonText } from '../common/json-text.js';
-import { relativeLabel, severityColor, severityLabel } from './record-labels.js';
+import { labelsOf } from './record-labels.js';
+import type { Labelled } from './record-labels.js';
 
 /** A record as the database wrote it, with what its labels, its marking and its `ETag` need beside it. */
-export interface RecordText {
+export interface RecordText extends Labelled {
   readonly id: string;
   readonly json: string;
-  readonly createdAt: string;
-  readonly updatedAt: string;
-  readonly severity: number;
   readonly tlp: number;
   readonly pap: number;
   readonly version: number;
@@ -39,11 +37,6 @@ export function selectPage(
 
 /** The answer: the record with the labels that depend on the moment and the language. */
 export function toRecordText<T>(row: RecordText, nowMs = Date.now()): JsonText<T> {
-  const labels = {
-    createdAtLabel: relativeLabel(row.createdAt, nowMs),
-    updatedAtLabel: relativeLabel(row.updatedAt, nowMs),
-    severityColor: severityColor(row.severity),
-    severityLabel: severityLabel(row.severity),
-  };
+  const labels = labelsOf(row, nowMs);
   return new JsonText(`${row.json.slice(0, -1)},${JSON.stringify(labels).slice(1)}`, row.version);
 }

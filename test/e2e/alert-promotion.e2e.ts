@@ -587,7 +587,7 @@ describe('POST /alerts/:alertId/merge/:caseId', () => {
     const [a, b] = [await newCase(), await newCase()];
     const answers = await Promise.all([merge(source.id, a.id), merge(source.id, b.id)]);
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 409]);
-    const winner = answers[0]?.status === 200 ? a : b;
+    const winner = answers[0].status === 200 ? a : b;
     expect((await readAlert(source.id)).case?.id).toBe(winner.id);
     expect((await readCase(winner === a ? b.id : a.id)).version).toBe(1);
   });

@@ -930,8 +930,11 @@ describe('DELETE /cases/:id', () => {
     expect((await http.delete(`/api/cases/${id}`)).status).toBe(204);
     const after = await http.get(`/api/alerts/${alertId}`);
     expect(after.body).toMatchObject({ case: null, statusValue: 'new', version: 2 });
-    const lines = await api.db.rows('SELECT action FROM activities WHERE alert_id = $1', [alertId]);
-    expect(lines).toHaveLength(2);
+    const lines = await api.db.rows(
+      'SELECT action FROM activities WHERE alert_id = $1 ORDER BY id',
+      [alertId],
+    );
+    expect(lines.map(({ action }) => action)).toEqual(['created', 'removed', 'statusChanged']);
   });
 
   it('keeps the row, and audits the deletion', async () => {

@@ -507,8 +507,8 @@ describe.each(KINDS)('POST $path/search', ({ kind, path }) => {
     const agent = api.http(fresh.key);
     await addRecords(api.db, `${kind}s`, fresh, 10_000, new Date('2026-01-01T00:00:00Z'));
     const ask = async (filter: Filter) => {
-      const { body } = await search(path, { limit: 1, count: true, ...filter }, agent);
-      const { total, totalCapped, items } = body as SearchBody;
+      const response = await search(path, { limit: 1, count: true, ...filter }, agent);
+      const { total, totalCapped, items } = response.body as SearchBody;
       expect(items).toHaveLength(1);
       return [total, totalCapped];
     };

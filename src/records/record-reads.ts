@@ -1,0 +1,37 @@
+import { visibleIds, visibleTo } from '../access/access.js';
+import type { ListShape, SharedTables } from '../access/access.js';
+import type { Principal } from '../auth/principal.js';
+import { SqlParams } from '../database/sql.js';
+import type { Sql } from '../database/sql.js';
+
+/** Holds the row of a visible record until the transaction ends; false when there is none. */
+export async function lockRecord(
+  sql: Sql,
+  principal: Principal,
+  tables: SharedTables,
+  id: string,
+): Promise<boolean> {
+  const params = new SqlParams();
+  const where = `r.id = ${params.add(id, 'uuid')} AND r.deleted_at IS NULL AND ${visibleTo(principal, tables, 'r', params)}`;
+  const rows = await sql(
+    `SELECT r.id FROM ${tables.records} r WHERE ${where} FOR UPDATE`,
+    params.values,
+  );
+  return rows.length > 0;
+}
+
+/** How many records a list holds, counting no further than `shape.limit`. */
+export async function countRecords(
+  sql: Sql,
+  principal: Principal,
+  tables: SharedTables,
+  shape: (params: SqlParams) => ListShape,
+): Promise<number> {
+  const params = new SqlParams();
+  const page = visibleIds(principal, tables, params, shape(params));
+  const [row] = await sql<{ count: number }>(
+    `SELECT count(*)::int AS count FROM (${page}) x`,
+    params.values,
+  );
+  return row?.count ?? 0;
+}
