@@ -1,6 +1,6 @@
 import { NestFactory } from '@nestjs/core';
-import { StandardSchemaValidationPipe, VERSION_NEUTRAL, VersioningType } from '@nestjs/common';
-import type { NestApplicationOptions } from '@nestjs/common';
+import { VERSION_NEUTRAL, VersioningType } from '@nestjs/common';
+import type { ArgumentMetadata, NestApplicationOptions, PipeTransform } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { AppModule } from './app.module.js';
 import { UsageRecorder } from './api-keys/usage-recorder.js';
@@ -19,14 +19,14 @@ import { setupDocs } from './docs/docs.setup.js';
 /** Routes that are not part of the API and not under its prefix. */
 export const ROOT_ROUTES = ['health/live', 'health/ready', 'metrics', 'docs/errors'];
 
-/** Validates by schema alone; hostile keys are the schemas' business (`jsonObjectSchema`). */
-class SchemaPipe extends StandardSchemaValidationPipe {
-  constructor() {
-    super({ exceptionFactory: issuesToError });
-  }
-
-  protected override stripProtoKeys(): void {
-    // Walks recursively, which a deep body would turn into a stack overflow.
+/** Validates every argument by its schema; the 400 names the parameter, or the path in the body. */
+class SchemaPipe implements PipeTransform {
+  transform(value: unknown, { schema, type, data }: ArgumentMetadata): unknown {
+    if (!schema || type === 'custom') return value;
+    const result = schema['~standard'].validate(value);
+    if (result instanceof Promise) throw new Error('Schemas of routes are synchronous.');
+    if (result.issues) throw issuesToError(result.issues, type === 'param' ? (data ?? '') : '');
+    return result.value;
   }
 }
 

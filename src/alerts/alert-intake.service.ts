@@ -6,7 +6,7 @@ import { recordActivities, toActivityRow } from '../activities/activity.js';
 import { toAuditRow } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
-import { AppError, referencesNotFound, validationFailed } from '../common/errors.js';
+import { AppError, invalidValue, referencesNotFound, validationFailed } from '../common/errors.js';
 import type { FieldError } from '../common/errors.js';
 import { issuesToError } from '../common/issues.js';
 import type { JsonText } from '../common/json-text.js';
@@ -36,8 +36,12 @@ import type { NewAlerts } from './alerts.queries.js';
 import { createAlertSchema } from './alerts.schema.js';
 import type { Alert, BulkCreateAlerts, BulkCreated, CreateAlert } from './alerts.schema.js';
 
-/** Items parsed before other requests get their turn. */
+/** Items and observables prepared before other requests get their turn. */
 const ITEMS_A_TURN = 50;
+const OBSERVABLES_A_TURN = 500;
+
+/** Observables one bulk may bring; what is more holds the database for too long. */
+const BULK_OBSERVABLES_MAX = 20_000;
 
 /** What became of an alert: the record that holds it, and whether it was there before. */
 interface Taken {
@@ -93,6 +97,14 @@ export class AlertIntakeService {
     { alerts, atomic }: BulkCreateAlerts,
     policy: DedupPolicy = this.config.alertDedup,
   ): Promise<BulkCreated> {
+    const total = alerts.reduce((sum: number, body) => sum + observablesIn(body), 0);
+    if (total > BULK_OBSERVABLES_MAX) {
+      throw invalidValue(
+        'alerts',
+        `a bulk may bring at most ${BULK_OBSERVABLES_MAX} observables`,
+        'too_big',
+      );
+    }
     const results: ItemResult[] = [];
     const failures: FieldError[] = [];
     const items = new Map<number, Item>();
@@ -105,6 +117,8 @@ export class AlertIntakeService {
     };
     for (const [index, body] of alerts.entries()) {
       if (index % ITEMS_A_TURN === ITEMS_A_TURN - 1) await yieldToOthers();
+      const count = observablesIn(body);
+      if (count > OBSERVABLES_A_TURN) await yieldToOthers();
       const item = await this.tryPrepare(principal, body);
       if (item instanceof AppError) fail(index, item);
       else items.set(index, item);
@@ -255,7 +269,15 @@ export class AlertIntakeService {
           toObservableRow(observable, types, parent, principal.userId),
         ),
       ),
-      activities: [toActivityRow(principal, { alertId: id, action: 'created', body: input.title })],
+      activities: [
+        toActivityRow(principal, {
+          alertId: id,
+          action: 'created',
+          body: input.title,
+          tlp: input.tlp,
+          pap: input.pap,
+        }),
+      ],
       audit: [
         toAuditRow(principal, {
           action: 'alert.created',
@@ -297,6 +319,12 @@ export class AlertIntakeService {
     }
     return missing;
   }
+}
+
+/** How many observables an unchecked body brings. */
+function observablesIn(body: unknown): number {
+  const { observables } = (body ?? {}) as { observables?: unknown };
+  return Array.isArray(observables) ? observables.length : 0;
 }
 
 function idOf(item: Item): string {

@@ -12,10 +12,10 @@ import { referencesNotFound } from '../common/errors.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
 import type { Sql, Tx } from '../database/sql.js';
-import { changesBetween, toActivities } from '../records/record-changes.js';
+import { changesBetween, strictest, toActivities } from '../records/record-changes.js';
 import { bumpVersion, writeColumns } from '../records/record-writes.js';
 import { StatusesService } from '../statuses/statuses.service.js';
-import { describeMerged, strictest, uniteCustomFields } from './alert-promotion.js';
+import { describeMerged, uniteCustomFields } from './alert-promotion.js';
 import {
   copyObservables,
   copyTags,
@@ -153,7 +153,7 @@ export class AlertPromotionService {
       { tlp, pap, description, customFields, statusValue },
       { ...united, statusValue: status?.value ?? statusValue },
     );
-    await recordActivities(tx, principal, toActivities({ caseId }, changes));
+    await recordActivities(tx, principal, toActivities({ caseId }, changes, united));
     await this.audit.record(tx, principal, {
       action: 'case.updated',
       targetKind: 'case',
@@ -251,8 +251,9 @@ export class AlertPromotionService {
   }
 }
 
-function alertRef({ id, tinyId, title }: PromotableAlert) {
-  return { id, tinyId, title };
+/** An alert in the history of a case that others may share: no more than its number. */
+function alertRef({ id, tinyId }: PromotableAlert) {
+  return { id, tinyId };
 }
 
 function caseRef({ id, tinyId }: ReceivingCase) {

@@ -1,13 +1,4 @@
-import type { Marking } from '../access/access.js';
 import type { PromotableAlert } from './alert-promotion.queries.js';
-
-/** The stricter of all markings: what is united is as restricted as its most restricted part. */
-export function strictest(markings: readonly Marking[]): Marking {
-  return {
-    tlp: Math.max(...markings.map((marking) => marking.tlp)),
-    pap: Math.max(...markings.map((marking) => marking.pap)),
-  };
-}
 
 /** Custom fields of the alerts (the oldest first) and of the case: the case's value wins, then the newest alert's. */
 export function uniteCustomFields(
@@ -20,15 +11,30 @@ export function uniteCustomFields(
   >;
 }
 
-/** A description with a section for each alert that was merged into it. */
+const DESCRIPTION_MAX = 1_048_576;
+const SECTION_MAX = 16_384;
+
+/** A description with a section for each alert that was merged into it, within the bound of a description. */
 export function describeMerged(
   description: string | null,
   alerts: readonly Pick<PromotableAlert, 'tinyId' | 'title' | 'description'>[],
 ): string {
   const sections = alerts.map((alert) =>
-    [`## Merged alert #${alert.tinyId}: ${alert.title}`, alert.description]
+    [`## Merged alert #${alert.tinyId}: ${alert.title}`, shortened(alert)]
       .filter(Boolean)
       .join('\n\n'),
   );
-  return [description ?? '', ...sections].filter(Boolean).join('\n\n');
+  const united = [description ?? '', ...sections].filter(Boolean).join('\n\n');
+  return united.length <= DESCRIPTION_MAX
+    ? united
+    : `${united.slice(0, DESCRIPTION_MAX - 1).toWellFormed()}…`;
+}
+
+/** The description of an alert, cut where it is longer than a section may be. */
+function shortened({
+  tinyId,
+  description,
+}: Pick<PromotableAlert, 'tinyId' | 'description'>): string {
+  if (description.length <= SECTION_MAX) return description;
+  return `${description.slice(0, SECTION_MAX).toWellFormed()}…\n\n_(Shortened; alert #${tinyId} has the whole text.)_`;
 }

@@ -1,23 +1,43 @@
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { scopeSchema } from '../auth/scopes.js';
-import { idSchema, instantSchema, label, papSchema, text, tlpSchema } from '../common/fields.js';
+import {
+  idSchema,
+  instantInput,
+  instantSchema,
+  label,
+  papSchema,
+  text,
+  tlpSchema,
+} from '../common/fields.js';
 import { listQuery } from '../common/pagination.js';
 import { tierSchema } from '../rate-limit/tiers.js';
+
+/** The network in one form, or null: what reads differently elsewhere (octal, short or zoned forms) is none. */
+function canonicalNetwork(text: string): string | null {
+  if (text.includes('%') || !(ipaddr.isValid(text) || ipaddr.isValidCIDR(text))) return null;
+  const isShort =
+    !text.includes(':') && !/^(?:0|[1-9]\d{0,2})(?:\.(?:0|[1-9]\d{0,2})){3}(?:\/|$)/.test(text);
+  if (isShort) return null;
+  const [address, bits] = text.includes('/')
+    ? ipaddr.parseCIDR(text)
+    : [ipaddr.parse(text), ipaddr.parse(text).kind() === 'ipv4' ? 32 : 128];
+  if (!(address instanceof ipaddr.IPv6) || !address.isIPv4MappedAddress())
+    return `${address.toString()}/${bits}`;
+  return bits >= 96 ? `${address.toIPv4Address().toString()}/${bits - 96}` : null;
+}
 
 const cidrSchema = z
   .string()
   .max(64)
-  .refine((value) => ipaddr.isValid(value) || ipaddr.isValidCIDR(value), {
-    error: 'expected an address or network such as 192.0.2.0/24',
-  })
-  .transform((value) => {
-    if (value.includes('/')) return value;
-    return `${value}/${ipaddr.parse(value).kind() === 'ipv4' ? 32 : 128}`;
+  .transform((text, context) => {
+    const network = canonicalNetwork(text);
+    if (network !== null) return network;
+    context.addIssue('expected an address or network such as 192.0.2.0/24 or 2001:db8::/32');
+    return z.NEVER;
   });
 
-const expirySchema = z.iso
-  .datetime({ offset: true })
+const expirySchema = instantInput
   .refine((value) => Date.parse(value) > Date.now(), { error: 'must be in the future' })
   .nullable();
 

@@ -49,6 +49,9 @@ interface Material {
   readonly last4: string;
 }
 
+/** What of a key gives no rights, and may be changed whatever rights it has. */
+const WORDS = new Set(['name', 'description']);
+
 const PERSON = {
   id: true,
   role: true,
@@ -126,7 +129,15 @@ export class ApiKeysService {
     return this.change(principal, id, precondition, 'key.updated', async (tx, row) => {
       if (row.state === 'revoked')
         throw keyState('A revoked key cannot be changed. Create a new one.');
-      await this.assertWithinBounds(tx, principal, row.ownerId, defined(input));
+      const isMoreThanWords = Object.keys(input).some((field) => !WORDS.has(field));
+      if (isMoreThanWords) {
+        await this.assertWithinBounds(tx, principal, row.ownerId, {
+          scopes: input.scopes ?? (row.scopes as Scope[]),
+          tier: input.tier ?? (row.tier as Tier),
+          tlpMax: input.tlpMax ?? row.tlpMax,
+          papMax: input.papMax ?? row.papMax,
+        });
+      }
       const { expiresAt, ...rest } = input;
       return {
         ...defined(rest),
@@ -145,8 +156,9 @@ export class ApiKeysService {
   }
 
   activate(principal: Principal, id: string, precondition: Precondition): Promise<ApiKey> {
-    return this.change(principal, id, precondition, 'key.activated', (_tx, row) => {
+    return this.change(principal, id, precondition, 'key.activated', async (tx, row) => {
       if (row.state === 'revoked') throw keyState('A revoked key stays revoked. Create a new one.');
+      await this.assertWithinBounds(tx, principal, row.ownerId, rightsOf(row));
       return { state: 'active' };
     });
   }
@@ -314,15 +326,20 @@ export class ApiKeysService {
     tx: Tx,
     principal: Principal,
     ownerId: string,
-    rights: Partial<Rights>,
+    rights: Rights,
   ): Promise<void> {
-    const owner = await tx.user.findFirst({ where: { id: ownerId }, select: PERSON });
-    if (!owner) throw referencesNotFound(['ownerId']);
-    // A key speaks with its owner's role, so nobody may issue one of somebody above.
-    if (!isRoleAtMost(owner.role as Role, principal.role))
-      throw keyExceedsCreator(`role ${owner.role}`);
+    const owner = await this.assertOwnerNotAbove(tx, principal, ownerId);
     const excess = excessOf(rights, principal) ?? excessOf(rights, boundsOfPerson(owner));
     if (excess !== null) throw keyExceedsCreator(excess);
+  }
+
+  /** A key speaks with its owner's role, so nobody may issue or change one of somebody above. */
+  private async assertOwnerNotAbove(tx: Tx, principal: Principal, ownerId: string) {
+    const owner = await tx.user.findFirst({ where: { id: ownerId }, select: PERSON });
+    if (!owner) throw referencesNotFound(['ownerId']);
+    if (!isRoleAtMost(owner.role as Role, principal.role))
+      throw keyExceedsCreator(`role ${owner.role}`);
+    return owner;
   }
 
   private async store(
@@ -390,6 +407,7 @@ export class ApiKeysService {
     return this.database.transaction(principal, async (tx) => {
       const before = await this.lock(tx, principal, id);
       precondition.assertMatches(before.version);
+      await this.assertOwnerNotAbove(tx, principal, before.ownerId);
       const data = await decide(tx, before);
       const shown = toApiKey(before);
       const changed = changesOf(shown, data);
@@ -437,6 +455,16 @@ function visibleKeys(principal: Principal): Prisma.CredentialWhereInput {
   return principal.everyOrganization
     ? {}
     : { organizationId: { in: [...principal.organizationIds] } };
+}
+
+/** The rights a stored key has. */
+function rightsOf(row: ApiKeyRow): Rights {
+  return {
+    scopes: row.scopes as Scope[],
+    tier: row.tier as Tier,
+    tlpMax: row.tlpMax,
+    papMax: row.papMax,
+  };
 }
 
 function keyMaterial(key: string): Material {

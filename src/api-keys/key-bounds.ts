@@ -35,8 +35,8 @@ export function boundsOfPerson(person: {
 }
 
 /** The first of the rights beyond the bounds, in words; null when all lie within. */
-export function excessOf(rights: Partial<Rights>, bounds: Bounds): string | null {
-  const { scopes = [], tier = 'basic', tlpMax = 0, papMax = 0 } = rights;
+export function excessOf(rights: Rights, bounds: Bounds): string | null {
+  const { scopes, tier, tlpMax, papMax } = rights;
   const scope = scopes.find((wanted) => !hasScope(bounds.scopes, wanted));
   if (scope !== undefined) return `scope ${scope}`;
   if (!isTierAtMost(tier, bounds.tierMax)) return `tier ${tier} (at most ${bounds.tierMax})`;

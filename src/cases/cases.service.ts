@@ -102,7 +102,15 @@ export class CasesService {
           toObservableRow(observable, types, parent, principal.userId),
         ),
       ),
-      activities: [toActivityRow(principal, { caseId: id, action: 'created', body: input.title })],
+      activities: [
+        toActivityRow(principal, {
+          caseId: id,
+          action: 'created',
+          body: input.title,
+          tlp: input.tlp,
+          pap: input.pap,
+        }),
+      ],
       audit: [
         toAuditRow(principal, {
           action: 'case.created',

@@ -29,10 +29,15 @@ export const idSchema = z.guid({ error: 'expected a UUID' }).toLowerCase();
 /** An instant, ISO 8601 in UTC with milliseconds, as every answer carries it. */
 export const instantSchema = z.iso.datetime().meta({ example: '2026-01-31T12:00:00.000Z' });
 
+const INSTANT_MAX_MS = Date.UTC(9999, 0);
+
 /** An instant in a body or a filter, with any offset; kept in UTC. What PostgreSQL cannot hold is refused. */
 export const instantInput = z.iso
   .datetime({ offset: true })
-  .refine((value) => Date.parse(value) >= 0, { error: 'must be a real instant, 1970 or later' })
+  .max(40)
+  .refine((value) => Date.parse(value) >= 0 && Date.parse(value) < INSTANT_MAX_MS, {
+    error: 'must be an instant from 1970 to 9998',
+  })
   .transform((value) => new Date(value).toISOString());
 
 /** A whole number that clients in the field also send as a numeric string (spec/api.md §1). */

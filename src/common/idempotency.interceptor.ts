@@ -69,9 +69,9 @@ export class IdempotencyInterceptor implements NestInterceptor {
     response: Response,
     next: CallHandler,
   ): Promise<Observable<unknown>> {
-    const path = pathOf(request).replace(/^\/api\/v1\//, '/api/');
+    const path = routeOf(request);
     const id = { credentialId: principal.credentialId, method: request.method, path, key };
-    const bodyDigest = digestOf(request);
+    const bodyDigest = digestOf(request, principal);
     const answer = await this.database.transaction(principal, async (tx) => {
       await this.claim(tx, id);
       const stored = await tx.idempotencyRecord.findUnique({
@@ -129,7 +129,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
     if (!bodyDigest.equals(stored.bodyDigest)) {
       throw new AppError(
         'IDEMPOTENCY_KEY_REUSED',
-        'This idempotency key was used with another body. Use a new key for new work.',
+        'This idempotency key was used with another body or under other rights. Use a new key for new work.',
       );
     }
     response.status(stored.status);
@@ -164,12 +164,31 @@ export class IdempotencyInterceptor implements NestInterceptor {
   }
 }
 
-/** Query and body: what makes two requests with one key the same request. */
-function digestOf(request: Request): Buffer<ArrayBuffer> {
+/** One path for all spellings that reach the same route: any case, `/v1`, a trailing slash. */
+function routeOf(request: Request): string {
+  return pathOf(request)
+    .toLowerCase()
+    .replace(/^\/api\/v1\//, '/api/')
+    .replace(/\/+$/, '');
+}
+
+/**
+ * Query, body and the caller's rights: what makes two requests with one key the same request.
+ *
+ * An answer given under rights that are gone must not be given again.
+ */
+function digestOf(request: Request, principal: Principal): Buffer<ArrayBuffer> {
+  const { scopes, tlpMax, papMax, organizationId, everyOrganization } = principal;
+  const rights = JSON.stringify([
+    [...scopes].sort(),
+    tlpMax,
+    papMax,
+    organizationId,
+    everyOrganization,
+  ]);
   const query = request.originalUrl.split('?')[1] ?? '';
   const digest = createHash('sha256')
-    .update(query)
-    .update('\n')
+    .update(`${query}\n${rights}\n`)
     .update(request.contentDigest ?? '')
     .digest();
   return Buffer.from(digest);

@@ -10,8 +10,13 @@ import express from 'express';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { AppConfig } from '../config/config.js';
 import { AppError, validationFailed } from './errors.js';
+import { isModestJson } from './modest-json.js';
 
 const BULK_BODY = 'bulk-body';
+
+/** Values a body may hold: more than any route takes, fewer than hold up the others. */
+const VALUES_MAX = 50_000;
+const BULK_VALUES_MAX = 500_000;
 
 /** The route takes bodies up to the bulk limit. */
 export const BulkBody = () => SetMetadata(BULK_BODY, true);
@@ -33,8 +38,8 @@ export class InputGuard implements CanActivate {
     private readonly reflector: Reflector,
     config: AppConfig,
   ) {
-    this.parse = jsonParser(config.bodyBytesMax);
-    this.parseBulk = jsonParser(config.bulkBodyBytesMax);
+    this.parse = jsonParser(config.bodyBytesMax, VALUES_MAX);
+    this.parseBulk = jsonParser(config.bulkBodyBytesMax, BULK_VALUES_MAX);
   }
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
@@ -81,7 +86,7 @@ export class InputGuard implements CanActivate {
   }
 }
 
-function jsonParser(limit: number): RequestHandler {
+function jsonParser(limit: number, valuesMax: number): RequestHandler {
   return express.json({
     limit,
     strict: false,
@@ -89,6 +94,8 @@ function jsonParser(limit: number): RequestHandler {
     verify: (request: IncomingMessage, _response, body: Buffer) => {
       // The parser turns whatever is thrown here into a 4xx of its own; the filter names it.
       if (!isUtf8(body)) throw new Error('The body is not valid UTF-8.');
+      if (!isModestJson(body, valuesMax))
+        throw new Error('The body is nested too deep or holds too many values.');
       if (request.headers['idempotency-key'] === undefined) return;
       (request as Request).contentDigest = createHash('sha256').update(body).digest();
     },

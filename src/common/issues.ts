@@ -22,11 +22,11 @@ export function formatPath(path: Issue['path']): string {
   return text;
 }
 
-/** The 400 for what a schema found, at most fifty rules at once. */
-export function issuesToError(issues: readonly unknown[]): AppError {
+/** The 400 for what a schema found, at most fifty rules at once; `parameter` names a value that has no path of its own. */
+export function issuesToError(issues: readonly unknown[], parameter = ''): AppError {
   const errors: FieldError[] = [];
   for (const issue of issues as readonly Issue[]) {
-    const path = formatPath(issue.path);
+    const path = formatPath(issue.path) || parameter;
     const code = issue.code ?? 'invalid';
     for (const key of issue.keys ?? ['']) {
       const at = issue.keys ? [path, key].filter(Boolean).join('.') : path;

@@ -1,3 +1,4 @@
+import type { Marking } from '../access/access.js';
 import type { ActivityEvent } from '../activities/activity.js';
 import type { FieldChange } from '../audit/audit-entry.js';
 
@@ -59,13 +60,21 @@ export function mergeCustomFields(before: Row, update: Row): Record<string, unkn
   );
 }
 
-/** A line of history for each change; a status has an action of its own. */
+/**
+ * A line of history for each change; a status has an action of its own.
+ *
+ * `marking` is the strictest the record had around the change: what was written under TLP RED does not
+ * show in the history once the record is less restricted.
+ */
 export function toActivities(
   parent: Pick<ActivityEvent, 'alertId' | 'caseId'>,
   changes: readonly FieldChange[],
+  marking: Marking,
 ): ActivityEvent[] {
   return changes.map((change) => ({
     ...parent,
+    tlp: marking.tlp,
+    pap: marking.pap,
     action: change.field === 'statusValue' ? 'statusChanged' : 'updated',
     fieldName: change.field,
     oldValue: change.old,
@@ -84,4 +93,12 @@ function canonical(value: unknown): string {
       ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
       : part,
   );
+}
+
+/** The stricter of all markings: what is united is as restricted as its most restricted part. */
+export function strictest(markings: readonly Marking[]): Marking {
+  return {
+    tlp: Math.max(...markings.map((marking) => marking.tlp)),
+    pap: Math.max(...markings.map((marking) => marking.pap)),
+  };
 }

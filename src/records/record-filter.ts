@@ -15,15 +15,24 @@ function wordsOf(q: string): string[] {
     .filter((word) => word !== '');
 }
 
+/** What was given as a list; of one that is too long, no more than it takes to be refused. */
+function listOf(value: unknown): unknown[] {
+  return Array.isArray(value) ? value.slice(0, VALUES_MAX + 1) : [value];
+}
+
+const LIST_TEXT_MAX = 10_000;
+
+function splitAtCommas(part: unknown): unknown {
+  if (typeof part !== 'string' || part.length > LIST_TEXT_MAX) return part;
+  return part.split(',').map((piece) => piece.trim());
+}
+
 /** One or more values: a list, one value, or text with commas as query strings carry it. */
 function values<T extends z.ZodType>(item: T) {
   return z.preprocess(
     (value) =>
-      [value]
-        .flat()
-        .flatMap((part: unknown) =>
-          typeof part === 'string' ? part.split(',').map((piece) => piece.trim()) : [part],
-        )
+      listOf(value)
+        .flatMap(splitAtCommas)
         .filter((part) => part !== ''),
     z.array(item).min(1).max(VALUES_MAX),
   );
@@ -31,7 +40,7 @@ function values<T extends z.ZodType>(item: T) {
 
 /** One or more texts as they are, which may hold commas: a list, or one. */
 function texts<T extends z.ZodType>(item: T) {
-  return z.preprocess((value) => [value].flat(), z.array(item).min(1).max(VALUES_MAX));
+  return z.preprocess(listOf, z.array(item).min(1).max(VALUES_MAX));
 }
 
 /** Yes or no, as JSON or as query text. */
@@ -80,7 +89,7 @@ export const recordFilters = {
     .optional()
     .meta({
       description:
-        'Words in title and description; each may be a prefix or a substring of 3 or more characters.',
+        'Words in the title and the first 65 536 characters of the description; each may be a prefix, or a substring of 3 or more characters.',
     }),
 };
 
@@ -168,13 +177,13 @@ function tagCondition(
 }
 
 /** What text search looks at; the trigram indexes are on this very expression. */
-export const SEARCHED_TEXT = `lower(' ' || r.title || ' ' || coalesce(r.description, ''))`;
+const SEARCHED_TEXT = `lower(' ' || r.title || ' ' || left(coalesce(r.description, ''), 65536))`;
 
 /** What a word starts after; written out one by one, for the trigram indexes know no classes. */
 const WORD_STARTS = [' ', '\n', '\t'];
 
 /** Every word must occur: from three characters on anywhere, shorter ones at the start of a word. */
-export function textConditions(q: string, params: SqlParams): string[] {
+function textConditions(q: string, params: SqlParams): string[] {
   return wordsOf(q).map((word) => {
     const literal = word.replace(/[\\%_]/g, '\\$&');
     const starts = word.length < 3 ? WORD_STARTS : [''];

@@ -130,8 +130,8 @@ export function partsKey(parts: NewParts): string {
 export function newLinksSql(kind: 'alert' | 'case', parts: NewParts): string[] {
   const key = `${kind}_id`;
   const named = `jsonb_to_recordset($1::jsonb->'tagNames') AS x("recordId" uuid, "organizationId" uuid, name text)`;
-  const linkedById = `SELECT x."recordId", x."tagId" FROM jsonb_to_recordset($1::jsonb->'tagIds') AS x("recordId" uuid, "tagId" int)`;
-  const linkedByName = `SELECT x."recordId", tag.id FROM ${named}
+  const linkedById = `SELECT DISTINCT x."recordId", x."tagId" FROM jsonb_to_recordset($1::jsonb->'tagIds') AS x("recordId" uuid, "tagId" int)`;
+  const linkedByName = `SELECT DISTINCT x."recordId", tag.id FROM ${named}
     JOIN new_tags tag ON tag.organization_id = x."organizationId" AND lower(tag.name) = lower(x.name)`;
   const links = [...(parts.tagIds ? [linkedById] : []), ...(parts.tagNames ? [linkedByName] : [])];
   return [

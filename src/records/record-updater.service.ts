@@ -8,7 +8,7 @@ import type { Precondition } from '../common/etag.js';
 import { sqlIn } from '../database/sql.js';
 import type { Tx } from '../database/sql.js';
 import { StatusesService } from '../statuses/statuses.service.js';
-import { changesBetween, mergeCustomFields, toActivities } from './record-changes.js';
+import { changesBetween, mergeCustomFields, strictest, toActivities } from './record-changes.js';
 import type { TagInput, Update } from './record.schema.js';
 import {
   bumpVersion,
@@ -92,6 +92,9 @@ export class RecordUpdater {
     if (fields.organizations !== undefined || fields.visibleToAllOrganizations !== undefined) {
       assertOwner(principal, before.ownerOrganizationId, 'change who sees the record');
     }
+    if (fields.clientId !== undefined || fields.clientName !== undefined) {
+      assertOwner(principal, before.ownerOrganizationId, 'change the client');
+    }
     await this.references.assertExist(
       { ...principal, transaction: tx },
       fields,
@@ -106,7 +109,11 @@ export class RecordUpdater {
     if (changes.length === 0) return before;
     const stamp = await bumpVersion(sqlIn(tx), record.kind, before.id);
     const parent = record.kind === 'alert' ? { alertId: before.id } : { caseId: before.id };
-    await recordActivities(tx, principal, toActivities(parent, changes));
+    await recordActivities(
+      tx,
+      principal,
+      toActivities(parent, changes, strictest([before, written])),
+    );
     await this.audit.record(tx, principal, {
       action: `${record.kind}.updated`,
       targetKind: record.kind,

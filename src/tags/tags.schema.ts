@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { label } from '../common/fields.js';
+import { label, text } from '../common/fields.js';
 import { listQuery } from '../common/pagination.js';
 
 const nameSchema = label(100).transform((name) => name.trim());
@@ -13,7 +13,7 @@ export const tagIdSchema = z
   .pipe(z.number().int().min(1).max(2_147_483_647));
 
 export const tagListQuery = listQuery(['createdAt'], {
-  q: z.string().max(100).optional().meta({ description: 'The beginning of the name.' }),
+  q: text(100).optional().meta({ description: 'The beginning of the name.' }),
 });
 
 export const createTagSchema = z
