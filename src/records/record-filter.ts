@@ -22,8 +22,8 @@ function listOf(value: unknown): unknown[] {
 
 const LIST_TEXT_MAX = 10_000;
 
-function splitAtCommas(part: unknown): unknown {
-  if (typeof part !== 'string' || part.length > LIST_TEXT_MAX) return part;
+function splitAtCommas(part: unknown): unknown[] {
+  if (typeof part !== 'string' || part.length > LIST_TEXT_MAX) return [part];
   return part.split(',').map((piece) => piece.trim());
 }
 

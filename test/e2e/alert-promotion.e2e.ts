@@ -316,11 +316,11 @@ describe('POST /alerts/create-case', () => {
       expect(entry.changes).toContainEqual({ field: 'case', old: null, new: opened.id });
     }
     expect(await historyOf('case', opened.id)).toEqual(
-      alerts.map(({ id, tinyId, title }) => ({
+      alerts.map(({ id, tinyId }) => ({
         action: 'merged',
         field: 'alerts',
         old: null,
-        new: { id, tinyId, title },
+        new: { id, tinyId },
       })),
     );
     const [entry, ...more] = await api.db.rows(
@@ -539,7 +539,7 @@ describe('POST /alerts/:alertId/merge/:caseId', () => {
       expect.objectContaining({
         action: 'merged',
         field: 'alerts',
-        new: { id: source.id, tinyId: source.tinyId, title: source.title },
+        new: { id: source.id, tinyId: source.tinyId },
       }),
     );
     const [entry] = await api.db.rows(
@@ -836,7 +836,7 @@ describe('DELETE /cases/:id/alerts/:alertId', () => {
     expect((await historyOf('case', opened.id)).at(-1)).toMatchObject({
       action: 'removed',
       field: 'alerts',
-      old: { id: source.id, tinyId: source.tinyId, title: source.title },
+      old: { id: source.id, tinyId: source.tinyId },
     });
     const entry = await api.db.row(
       "SELECT changes FROM audit_entries WHERE target_id = $1 AND action = 'alert.unlinked'",

@@ -335,7 +335,7 @@ describe('the history of a promotion', () => {
       ['removed', 'case', ref, null],
       ['statusChanged', 'statusValue', 'imported', 'new'],
     ]);
-    const named = { id: alert.id, tinyId: alert.tinyId, title: alert.title };
+    const named = { id: alert.id, tinyId: alert.tinyId };
     const lines = await told('case', target.id);
     expect(lines[0]).toEqual(['merged', 'alerts', null, named]);
     expect(lines.at(-1)).toEqual(['removed', 'alerts', named, null]);
