@@ -8,7 +8,7 @@ import { createApp } from '../src/app.setup.js';
 import { AppConfig, parseEnvironment } from '../src/config/config.js';
 import { loadSecrets } from '../src/config/secrets.js';
 import { createDocument } from '../src/docs/docs.setup.js';
-import { firstStart } from '../src/instance/first-start.js';
+import { beginFirstStart } from '../src/instance/first-start.js';
 import { TestDatabase, workerDatabaseUrl } from './database.js';
 import { DocumentChecker } from './document.js';
 import { ADMIN_API_KEY, TEST_ENVIRONMENT } from './environment.js';
@@ -43,7 +43,7 @@ export async function testConfig(overrides: NodeJS.ProcessEnv = {}): Promise<App
 /** Boots the real application on a free port; several in one worker share its database. */
 export async function startTestApp(overrides: NodeJS.ProcessEnv = {}): Promise<TestApp> {
   const config = await testConfig(overrides);
-  await firstStart(config);
+  await (await beginFirstStart(config))?.commit();
   const app = await createApp(config);
   await app.listen(0, config.host);
   const { port } = (app.getHttpServer() as Server).address() as AddressInfo;

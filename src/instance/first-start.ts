@@ -24,20 +24,36 @@ export interface FirstStart {
   readonly apiKey: string;
 }
 
-/** Creates organization, administrator and key in an empty database; null when there are users already. */
-export async function firstStart(config: AppConfig): Promise<FirstStart | null> {
+/** A first start that is written but not yet committed. */
+export interface PendingFirstStart {
+  readonly secrets: FirstStart;
+  commit(): Promise<void>;
+  /** Leaves the database empty, so that the next start is the first. */
+  abandon(): Promise<void>;
+}
+
+/**
+ * Writes organization, administrator and key into an empty database; null when there are users already.
+ *
+ * The caller commits once the port is open: a start that fails later must not lose what is shown once.
+ */
+export async function beginFirstStart(config: AppConfig): Promise<PendingFirstStart | null> {
   const client = new pg.Client({ connectionString: config.databaseUrl });
   await client.connect();
+  const abandon = () => client.end();
   try {
     await client.query('BEGIN');
     await client.query('SELECT pg_advisory_xact_lock($1)', [FIRST_START_LOCK]);
     const { rowCount } = await client.query('SELECT 1 FROM users LIMIT 1');
-    if (rowCount) return null;
-    const created = await createAdministrator(client, config);
-    await client.query('COMMIT');
-    return created;
-  } finally {
-    await client.end();
+    if (rowCount) {
+      await abandon();
+      return null;
+    }
+    const secrets = await createAdministrator(client, config);
+    return { secrets, abandon, commit: () => client.query('COMMIT').then(abandon) };
+  } catch (error) {
+    await abandon();
+    throw error;
   }
 }
 

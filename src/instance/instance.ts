@@ -11,7 +11,7 @@ import type { EmbeddedPostgres } from '../database/embedded-postgres.js';
 import { migrate, migrationsDir } from '../database/migrate.js';
 import { Drain } from '../health/drain.js';
 import { banner } from './banner.js';
-import { firstStart } from './first-start.js';
+import { beginFirstStart } from './first-start.js';
 
 /** How long running requests may go on after the signal to stop. */
 const DRAIN_MS = 25_000;
@@ -58,13 +58,16 @@ async function serve(
   print: (text: string) => void,
 ): Promise<Instance> {
   await migrate(config.directDatabaseUrl ?? config.databaseUrl ?? '', migrationsDir, print);
+  const first = await beginFirstStart(config);
   const app = await createApp(config);
-  const { server, metricsServer, first } = await open(app, config).catch(async (error: unknown) => {
+  const { server, metricsServer } = await open(app, config).catch(async (error: unknown) => {
+    await first?.abandon();
     await app.close();
     throw error;
   });
+  await first?.commit();
   const url = urlOf(config, server);
-  if (first) print(banner(config, url, first));
+  if (first) print(banner(config, url, first.secrets));
   print(`listening on ${url}`);
 
   return {
@@ -79,12 +82,11 @@ async function serve(
   };
 }
 
-/** Opens the ports, and only then creates what is shown once: a start that fails must not lose it. */
 async function open(app: NestExpressApplication, config: AppConfig) {
   await app.listen(config.port, config.host);
   const metricsServer =
     config.metricsPort === undefined ? null : await serveMetrics(app.get(Metrics), config);
-  return { server: app.getHttpServer(), metricsServer, first: await firstStart(config) };
+  return { server: app.getHttpServer(), metricsServer };
 }
 
 function urlOf(config: AppConfig, server: Server): string {

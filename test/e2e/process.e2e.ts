@@ -325,19 +325,27 @@ describe('a start that cannot succeed', () => {
     expect(server.stdout).toBe('');
   });
 
-  it('says in one line that the port is in use', async () => {
+  it('says in one line that the port is in use, and shows the secrets at the next start', async () => {
     const holder = createServer().listen(0, '127.0.0.1');
     await once(holder, 'listening');
     const { port } = holder.address() as AddressInfo;
-    const server = new ServerProcess({
+    const environment = {
       ...TEST_ENVIRONMENT,
       DATA_DIR: await freshDirectory(),
       DATABASE_URL: await databaseUrl('process_port'),
       PORT: String(port),
-    });
+    };
+    const server = new ServerProcess(environment);
     expect(await server.exitCode).toBe(1);
     expect(server.stderr).toMatch(new RegExp(`^Port ${port} on 127\\.0\\.0\\.1 is in use.+\\n$`));
+    expect(server.lines.join('\n')).not.toContain('cbr_live_');
     holder.close();
+    await once(holder, 'close');
+
+    const next = await ServerProcess.listening(environment);
+    expect(next.lines.join('\n')).toContain('cbr_live_');
+    next.kill('SIGTERM');
+    expect(await next.exitCode).toBe(0);
   });
 
   it('says in one line that the database is away, without its password', async () => {
