@@ -62,8 +62,7 @@ export class AuthGuard implements CanActivate {
           'Send an API key: Authorization: Bearer cbr_live_…',
         );
       case 'key':
-        if (!isApiKey(presented.key))
-          throw this.failure(request, 'API_KEY_INVALID', 'The API key is not valid.');
+        if (!isApiKey(presented.key)) throw this.failure(request, ...INVALID);
         return presented.key;
       case 'pair':
         announcePairDeprecation(response, this.config.legacyAuth.sunset);
@@ -137,7 +136,10 @@ export class AuthGuard implements CanActivate {
 
 type Refusal = readonly [ErrorCode, string];
 
-const INVALID: Refusal = ['API_KEY_INVALID', 'The API key is not valid.'];
+const INVALID: Refusal = [
+  'API_KEY_INVALID',
+  'The API key is not valid. Check that it was copied whole and belongs to this server.',
+];
 
 /** Why a known credential does not work now, or null when it does. */
 function refusalOf(credential: KnownCredential): Refusal | null {

@@ -29,6 +29,11 @@ export class CredentialDigester {
     this.previous = previous ? toPepper(previous) : null;
   }
 
+  /** The peppers under which stored digests can be found. */
+  get pepperIds(): string[] {
+    return [this.current, this.previous].flatMap((pepper) => pepper?.id ?? []);
+  }
+
   /** The digest that is stored and looked up. */
   digest(secret: string): CredentialDigest {
     return digestWith(this.current, secret);

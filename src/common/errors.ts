@@ -64,12 +64,11 @@ export function referencesNotFound(paths: readonly string[]): AppError {
   });
 }
 
-/** 412 for an `If-Match` that names an older version. */
-export function staleVersion(): AppError {
-  return new AppError(
-    'STALE_VERSION',
-    'The record has changed since it was read. Read it again and repeat the change.',
-  );
+/** 412 for an `If-Match` that names an older version, or none. */
+export function staleVersion(
+  detail = 'The record has changed since it was read. Read it again and repeat the change.',
+): AppError {
+  return new AppError('STALE_VERSION', detail);
 }
 
 /** 503 while the database is away; clients repeat after `Retry-After`. */

@@ -22,8 +22,12 @@ export class Precondition {
 
   /** @throws AppError `STALE_VERSION` */
   assertMatches(version: number): void {
-    if (this.ifMatch !== undefined && !headerNames(this.ifMatch, etagOf(version), false))
-      throw staleVersion();
+    if (this.ifMatch === undefined || headerNames(this.ifMatch, etagOf(version), false)) return;
+    throw staleVersion(
+      this.ifMatch.includes('"')
+        ? undefined
+        : `If-Match takes the ETag with its quotes, such as "${version}".`,
+    );
   }
 }
 

@@ -3,9 +3,11 @@ import type { AddressInfo, Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { createApp } from '../app.setup.js';
+import { CredentialDigester } from '../auth/credential-digest.js';
 import { Metrics } from '../common/metrics.js';
 import { AppConfig, parseEnvironment } from '../config/config.js';
 import { loadSecrets } from '../config/secrets.js';
+import { Database } from '../database/database.service.js';
 import { startEmbeddedPostgres } from '../database/embedded-postgres.js';
 import type { EmbeddedPostgres } from '../database/embedded-postgres.js';
 import { migrate, migrationsDir } from '../database/migrate.js';
@@ -68,6 +70,7 @@ async function serve(
   await first?.commit();
   const url = urlOf(config, server);
   if (first) print(banner(config, url, first.secrets));
+  else await warnOfOtherPepper(app.get(Database), app.get(CredentialDigester), print);
   print(`listening on ${url}`);
 
   return {
@@ -80,6 +83,23 @@ async function serve(
       await embedded?.stop();
     },
   };
+}
+
+/** Says so when no stored key can be found: they were digested under another pepper. */
+async function warnOfOtherPepper(
+  database: Database,
+  digester: CredentialDigester,
+  print: (text: string) => void,
+): Promise<void> {
+  const stored = await database.prisma.credential.count();
+  const known = await database.prisma.credential.count({
+    where: { pepperId: { in: digester.pepperIds } },
+  });
+  if (stored === 0 || known > 0) return;
+  print(
+    'API_KEY_PEPPER is not the one that the stored keys were made with: none of them works. ' +
+      'Restore it (DATA_DIR/secrets.json), or set it as API_KEY_PEPPER_PREVIOUS.',
+  );
 }
 
 async function open(app: NestExpressApplication, config: AppConfig) {
