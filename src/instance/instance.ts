@@ -18,6 +18,12 @@ import { beginFirstStart } from './first-start.js';
 /** How long running requests may go on after the signal to stop. */
 const DRAIN_MS = 25_000;
 
+/** Variables of later versions, and what follows from their absence: nobody should rely on them unawares. */
+const UNUSED = {
+  REDIS_URL: 'rate limits hold for each process by itself',
+  OTEL_EXPORTER_OTLP_ENDPOINT: 'no traces are sent',
+};
+
 /** A running server. */
 export interface Instance {
   readonly url: string;
@@ -31,6 +37,9 @@ export async function startInstance(
   print: (text: string) => void,
 ): Promise<Instance> {
   const environment = parseEnvironment(env);
+  for (const [name, meaning] of Object.entries(UNUSED)) {
+    if (env[name]) print(`${name} is not used by this version: ${meaning}.`);
+  }
   const secrets = loadSecrets(environment);
   const embedded =
     environment.DATABASE_URL === undefined
