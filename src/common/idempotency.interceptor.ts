@@ -164,7 +164,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
   }
 }
 
-/** One path for all spellings that reach the same route: any case, `/v1`, a trailing slash. */
+/** One path for all spellings that reach the same route, whatever their case, with `/v1` or a trailing slash. */
 function routeOf(request: Request): string {
   return pathOf(request)
     .toLowerCase()

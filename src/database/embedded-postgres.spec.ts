@@ -199,6 +199,7 @@ describe('startEmbeddedPostgres', () => {
     expect((error as Error).message).not.toContain('\n');
   });
 
+  // Only root has to hand the database to another user, so only root can see it done.
   const asRoot = process.getuid?.() === 0 ? it : it.skip;
 
   asRoot(
