@@ -1,5 +1,3 @@
-# syntax=docker/dockerfile:1
-
 FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
@@ -10,7 +8,9 @@ COPY prisma prisma
 COPY src src
 RUN npm run -s build
 # The optional packages are the embedded database, which an image never starts.
-RUN npm prune --ignore-scripts --omit=dev --omit=optional --no-audit --no-fund
+# Of Prisma's query compilers only PostgreSQL's is used.
+RUN npm prune --ignore-scripts --omit=dev --omit=optional --no-audit --no-fund \
+  && find node_modules/@prisma/client/runtime -name 'query_compiler_*' ! -name '*.postgresql.*' -delete
 
 FROM node:24-bookworm-slim
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000 DATA_DIR=/data

@@ -6,14 +6,20 @@ import { startInstance } from './instance/instance.js';
 // V8 lets the heap of an idle machine grow to several times what is alive; a third above it is enough.
 setFlagsFromString('--heap-growing-percent=30');
 
+const print = (text: string) => process.stdout.write(`${text}\n`);
+
 try {
-  const instance = await startInstance(process.env, (text) => process.stdout.write(`${text}\n`));
+  const instance = await startInstance(process.env, print);
   let isStopping = false;
   const stop = () => {
     if (isStopping) return;
     isStopping = true;
+    print('stopping: running requests are finished first');
     void instance.stop().then(
-      () => process.exit(0),
+      () => {
+        print('stopped');
+        process.exit(0);
+      },
       () => process.exit(1),
     );
   };

@@ -8,11 +8,23 @@ export interface DatabaseProxy {
   /** Ends every connection and refuses new ones. */
   cut(): Promise<void>;
   open(): Promise<void>;
+  /** Takes connections and what they send, and passes nothing on, as a frozen server does. */
+  freeze(): void;
+  /** Passes on what was held, and goes on. */
+  thaw(): void;
 }
 
 export async function startProxy(databaseUrl: string): Promise<DatabaseProxy> {
   const target = new URL(databaseUrl);
   const sockets = new Set<Socket>();
+  let held: (() => void)[] | null = null;
+  const pass = (from: Socket, to: Socket) => {
+    from.on('data', (chunk) => {
+      const send = () => to.write(chunk);
+      if (held) held.push(send);
+      else send();
+    });
+  };
   const server = createServer((client) => {
     const upstream = connect(Number(target.port), target.hostname);
     for (const socket of [client, upstream]) {
@@ -24,7 +36,8 @@ export async function startProxy(databaseUrl: string): Promise<DatabaseProxy> {
         upstream.destroy();
       });
     }
-    client.pipe(upstream).pipe(client);
+    pass(client, upstream);
+    pass(upstream, client);
   });
   let port = 0;
   const open = () =>
@@ -41,6 +54,13 @@ export async function startProxy(databaseUrl: string): Promise<DatabaseProxy> {
   return {
     url: url.href,
     open,
+    freeze: () => {
+      held = [];
+    },
+    thaw: () => {
+      for (const send of held ?? []) send();
+      held = null;
+    },
     cut: () =>
       new Promise<void>((resolve) => {
         server.close(() => {

@@ -16,6 +16,7 @@ import type { KnownCredential } from './credential.service.js';
 import { announcePairDeprecation } from './deprecation.js';
 import { presentedCredential } from './credentials.js';
 import type { PresentedCredential } from './credentials.js';
+import { toPrincipal } from './principal.js';
 
 const DAY_MS = 86_400_000;
 
@@ -88,12 +89,7 @@ export class AuthGuard implements CanActivate {
       const [code, detail] = refusal ?? INVALID;
       throw this.failure(request, code, detail);
     }
-    request.principal = {
-      ...credential.grant,
-      requestId: request.requestId,
-      ip: request.ip ?? '',
-      transaction: null,
-    };
+    request.principal = toPrincipal(credential.grant, request.requestId, request.ip ?? '');
     request.allowedCidrs = credential.allowedCidrs;
     if (presented.kind === 'pair') this.notePairUse(credential);
     if (credential.grace) {

@@ -31,3 +31,28 @@ export interface Principal extends Grant {
   /** The transaction the whole request runs in; only requests with an `Idempotency-Key` have one. */
   readonly transaction: Tx | null;
 }
+
+/** The principal of one request. */
+export function toPrincipal(grant: Grant, requestId: string, ip: string): Principal {
+  // Field by field: a spread here was measured to cost a third of the whole guard.
+  return {
+    credentialId: grant.credentialId,
+    credentialKind: grant.credentialKind,
+    credentialName: grant.credentialName,
+    userId: grant.userId,
+    userEmail: grant.userEmail,
+    userName: grant.userName,
+    role: grant.role,
+    scopes: grant.scopes,
+    tier: grant.tier,
+    tierMax: grant.tierMax,
+    tlpMax: grant.tlpMax,
+    papMax: grant.papMax,
+    organizationId: grant.organizationId,
+    organizationIds: grant.organizationIds,
+    everyOrganization: grant.everyOrganization,
+    requestId,
+    ip,
+    transaction: null,
+  };
+}

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { validationFailed } from './errors.js';
 import type { AppError, FieldError } from './errors.js';
 
@@ -36,3 +37,65 @@ export function issuesToError(issues: readonly unknown[], parameter = ''): AppEr
   }
   return validationFailed(errors);
 }
+
+/** What a broken rule of a schema says to whoever sent the value, unless the schema has words of its own. */
+export function ruleMessage(issue: z.core.$ZodRawIssue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return issue.input === undefined
+        ? 'Required.'
+        : `Must be ${KINDS[issue.expected] ?? issue.expected}.`;
+    case 'too_big':
+      return `Must ${amount(issue.origin, 'at most', Number(issue.maximum))}.`;
+    case 'too_small':
+      return `Must ${amount(issue.origin, 'at least', Number(issue.minimum))}.`;
+    case 'invalid_value':
+      return `Must be ${issue.values.length > 1 ? 'one of ' : ''}${issue.values.map(String).join(', ')}.`;
+    case 'invalid_format':
+      return `Must be ${FORMATS[issue.format] ?? `a valid ${issue.format}`}.`;
+    case 'unrecognized_keys':
+      return 'Unknown key.';
+    case 'invalid_union':
+      return eitherOf(issue.errors);
+    default:
+      return 'Is not valid.';
+  }
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  array: 'a list',
+  boolean: 'true or false',
+  int: 'a whole number',
+  null: 'null',
+  number: 'a number',
+  object: 'an object',
+  record: 'an object',
+  string: 'text',
+};
+
+const FORMATS: Readonly<Record<string, string>> = {
+  datetime: 'an instant in ISO 8601, such as 2026-01-31T08:00:00Z',
+  email: 'an e-mail address',
+  url: 'a URL',
+  uuid: 'a UUID',
+};
+
+const AMOUNTS: Readonly<Record<string, readonly [verb: string, unit: string]>> = {
+  string: ['have', 'character'],
+  array: ['have', 'item'],
+};
+
+/** `be at most 4`, `have at least 1 character`. */
+function amount(origin: string, bound: string, number: number): string {
+  const [verb, unit] = AMOUNTS[origin] ?? ['be', ''];
+  return `${verb} ${bound} ${number}${unit && ` ${unit}${number === 1 ? '' : 's'}`}`;
+}
+
+/** The rules of which one was to hold, each once. */
+function eitherOf(branches: readonly (readonly { readonly message: string }[])[]): string {
+  const rules = new Set(branches.flatMap((issues) => issues[0]?.message ?? []));
+  const [first = 'Is not valid', ...others] = [...rules].map((rule) => rule.replace(/\.$/, ''));
+  return `${[first, ...others.map((rule) => rule.replace(/^Must (be )?/, ''))].join(', or ')}.`;
+}
+
+z.config({ customError: ruleMessage });

@@ -18,11 +18,14 @@ export function logRequests(logger: Pino, metrics: Metrics, usage: UsageRecorder
         durationMs / 1000,
       );
       if (principal) usage.record(principal.credentialId, principal.ip, status);
-      logger.info({
+      const path = pathOf(request);
+      // Probes come every few seconds, from every balancer; only their failures are news.
+      const level = path.startsWith('/health/') && status < 400 ? 'debug' : 'info';
+      logger[level]({
         message: 'request',
         requestId: request.requestId,
         method,
-        path: pathOf(request),
+        path,
         status,
         ms: Math.round(durationMs * 10) / 10,
         ip: request.ip,

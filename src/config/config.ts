@@ -20,6 +20,8 @@ export class AppConfig {
   readonly host: string;
   readonly port: number;
   readonly publicUrl: string;
+  /** Whether `publicUrl` was set, so that it holds whatever port is listened on. */
+  readonly hasPublicUrl: boolean;
   readonly dataDir: string;
   readonly databaseUrl: string | undefined;
   readonly directDatabaseUrl: string | undefined;
@@ -49,6 +51,7 @@ export class AppConfig {
     this.port = env.PORT;
     const host = env.HOST.includes(':') ? `[${env.HOST}]` : env.HOST;
     this.publicUrl = (env.PUBLIC_URL ?? `http://${host}:${env.PORT}`).replace(/\/+$/, '');
+    this.hasPublicUrl = env.PUBLIC_URL !== undefined;
     this.dataDir = resolve(env.DATA_DIR);
     this.databaseUrl = env.DATABASE_URL;
     this.directDatabaseUrl = env.DIRECT_DATABASE_URL;

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ConfigError } from './config.js';
 import type { Environment } from './config.schema.js';
+import { makeDirectory } from './directory.js';
 
 /** The secrets of an instance; none has a default, missing ones are generated once. */
 export interface Secrets {
@@ -39,6 +40,11 @@ export function loadSecrets(env: Environment): Secrets {
       stored.databasePassword ??
       (env.DATABASE_URL ? undefined : randomBytes(24).toString('base64url')),
   };
+  if (!stored.databasePassword && !env.DATABASE_URL && existsSync(join(env.DATA_DIR, 'postgres'))) {
+    throw new ConfigError([
+      `DATA_DIR: ${path} is missing, and without it the database beside it cannot be opened; restore it from a backup`,
+    ]);
+  }
   if (JSON.stringify(kept) !== JSON.stringify(stored)) writeSecretsFile(env.DATA_DIR, path, kept);
   return {
     apiKeyPepper: env.API_KEY_PEPPER ?? kept.apiKeyPepper ?? '',
@@ -66,7 +72,7 @@ function readSecretsFile(path: string): z.output<typeof secretsFileSchema> {
 function writeSecretsFile(dataDir: string, path: string, content: object): void {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
-    mkdirSync(dataDir, { recursive: true });
+    makeDirectory(dataDir);
     writeFileSync(temporary, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600, flush: true });
     chmodSync(temporary, 0o600);
     renameSync(temporary, path);

@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import {
   chmod,
   constants,
-  mkdir,
   readFile,
   readdir,
   readlink,
@@ -17,6 +16,7 @@ import { promisify } from 'node:util';
 
 import pg from 'pg';
 
+import { makeDirectory } from '../config/directory.js';
 import {
   chooseFreePort,
   clusterVersion,
@@ -175,15 +175,16 @@ async function isAlive(clusterDir: string): Promise<boolean> {
 }
 
 async function openDataDir(path: string): Promise<string> {
-  const created = await mkdir(path, { recursive: true }).catch((cause: unknown) => {
+  try {
+    // The PostgreSQL user passes through it.
+    if (makeDirectory(path) && isRoot()) await chmod(path, 0o711);
+    return await realpath(path);
+  } catch (cause) {
     throw new EmbeddedPostgresError(
       `Cannot create the directory ${path} (${messageOf(cause)}): set DATA_DIR to one that can be written.`,
       { cause },
     );
-  });
-  // The PostgreSQL user passes through it.
-  if (created !== undefined && isRoot()) await chmod(path, 0o711);
-  return realpath(path);
+  }
 }
 
 function isRoot(): boolean {
@@ -217,7 +218,7 @@ async function findPlace(dataDir: string, onNote: (message: string) => void): Pr
   const account = await postgresAccount();
   if (await canAccess(dataDir, account, constants.X_OK)) return { dir: inPlace, account };
   for (const dir of [systemDir, dirname(aside)]) {
-    await mkdir(dir, { recursive: true });
+    makeDirectory(dir);
     await chmod(dir, 0o755);
   }
   noteAside();

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
-import pg from 'pg';
+import type pg from 'pg';
+import { WatchedPool } from './watched-pool.js';
 
 /** Waiting longer than this for a connection means that the database is away. */
 const CONNECT_TIMEOUT_MS = 2_500;
@@ -15,7 +16,7 @@ export function createPool(connectionString: string, max: number): pg.Pool {
   const onError = (error: Error) => {
     logger.warn({ message: 'database connection lost', reason: error.message });
   };
-  const pool = new pg.Pool({
+  const pool = new WatchedPool({
     connectionString,
     max,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,

@@ -78,7 +78,7 @@ async function serve(
   });
   await first?.commit();
   const url = urlOf(config, server);
-  if (first) print(banner(config, url, first.secrets));
+  if (first) print(banner(config, config.hasPublicUrl ? config.publicUrl : url, first.secrets));
   else await warnOfOtherPepper(app.get(Database), app.get(CredentialDigester), print);
   print(`listening on ${url}`);
 

@@ -187,3 +187,49 @@ describe('the database away', () => {
     expect(await db.rows("SELECT 1 FROM alerts WHERE title = 'away'")).toEqual([]);
   });
 });
+
+describe('a database that takes requests and does not answer', () => {
+  it('is 503 within 3 s for what runs, waits and comes, and back to normal within 2 s', async () => {
+    const unused = await createTenant(db);
+    const http = api.http(tenant.key);
+    const everything = () => [
+      ...Array.from({ length: 15 }, () => http.get('/api/alerts?limit=1')),
+      http.post('/api/alerts').send(body('frozen')),
+      http.patch('/api/alerts/01900000-0000-7000-8000-00000000ffff').send({ title: 'x' }),
+      http.post('/api/alerts').set('Idempotency-Key', unique('frozen')).send(body('frozen')),
+      api.http(unused.key).get('/api/users/me'),
+      api.http().get('/health/ready'),
+    ];
+    expect((await http.get('/api/alerts?limit=1')).status).toBe(200);
+    proxy.freeze();
+    try {
+      for (let round = 1; round <= 2; round++) {
+        const startedAt = Date.now();
+        for (const response of await Promise.all(everything())) {
+          expectProblem(response, 503, 'UNAVAILABLE');
+        }
+        expect(Date.now() - startedAt).toBeLessThan(3_000);
+      }
+      expect((await api.http().get('/health/live')).status).toBe(200);
+    } finally {
+      proxy.thaw();
+    }
+    expect(await readyWithin(2_000)).toBe(true);
+    expect((await http.get('/api/alerts?limit=1')).status).toBe(200);
+    expect((await api.http(unused.key).get('/api/users/me')).status).toBe(200);
+  });
+
+  it('is not one that works for long: what waits for a lock is served when it is free', async () => {
+    const http = api.http(tenant.key);
+    const { id } = (await http.post('/api/alerts').send(body(unique('locked')))).body as Alert;
+    const held = db.rows(
+      `WITH locked AS (SELECT id FROM alerts WHERE id = $1 FOR UPDATE)
+       SELECT pg_sleep(4)::text FROM locked`,
+      [id],
+    );
+    await sleep(100);
+    const updated = await http.patch(`/api/alerts/${id}`).send({ title: 'free at last' });
+    await held;
+    expect({ status: updated.status, body: updated.text }).toMatchObject({ status: 200 });
+  });
+});

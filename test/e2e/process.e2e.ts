@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -365,6 +365,23 @@ describe('a start that cannot succeed', () => {
     expect(await server.exitCode).toBeGreaterThan(0);
     expect(server.stderr).toContain('DATA_DIR');
     expect(server.stderr).not.toMatch(/^ {4}at /m);
+  });
+
+  const onLinux = process.platform === 'linux' ? it : it.skip;
+
+  onLinux('says so of a directory in which nothing can be made, instead of trying on', async () => {
+    const server = new ServerProcess({ DATA_DIR: '/proc/none/data' });
+    expect(await server.exitCode).toBe(78);
+    expect(server.stderr).toContain('DATA_DIR: /proc/none/data');
+  });
+
+  it('names the lost secrets of a database that is there, and makes no new ones', async () => {
+    const dataDir = await freshDirectory();
+    await mkdir(join(dataDir, 'postgres'));
+    const server = new ServerProcess({ DATA_DIR: dataDir });
+    expect(await server.exitCode).toBe(78);
+    expect(server.stderr).toMatch(/secrets\.json is missing.+restore it from a backup/);
+    expect(existsSync(join(dataDir, 'secrets.json'))).toBe(false);
   });
 });
 

@@ -1,0 +1,131 @@
+import { Socket } from 'node:net';
+import pg from 'pg';
+
+/** A connection in use for longer than this is a reason to ask whether the server still answers. */
+const DOUBT_MS = 800;
+/** Whoever does not answer within this is away: with the doubt and the pause, callers know in 2.5 s. */
+const PROBE_MS = 1_500;
+const PAUSE_MS = 200;
+
+type Callback = Parameters<pg.Pool['connect']>[0];
+
+/**
+ * A pool that notices a server which takes requests and never answers: a frozen process, a network
+ * that drops packets.
+ *
+ * A statement may rightly take long, so none is cut for its own time: while one does, a connection of
+ * its own asks the server for a sign of life. Without one, all that wait are told so, and whoever comes
+ * is told at once, until the server answers again (spec/operations.md §4: 503 within 3 s).
+ */
+export class WatchedPool extends pg.Pool {
+  private readonly busySince = new Map<pg.PoolClient, number>();
+  private readonly waitingSince = new Map<Callback, number>();
+  private isSilent = false;
+  private timer: NodeJS.Timeout | null = null;
+
+  constructor(private readonly settings: pg.PoolConfig) {
+    super(settings);
+    this.on('acquire', (client) => this.busySince.set(client, performance.now()));
+    this.on('release', (_error, client) => this.busySince.delete(client));
+    this.schedule();
+  }
+
+  override connect(): Promise<pg.PoolClient>;
+  override connect(callback: Callback): void;
+  override connect(callback?: Callback): Promise<pg.PoolClient> | undefined {
+    if (callback) {
+      this.acquire(callback);
+      return undefined;
+    }
+    return new Promise((resolve, reject) => {
+      this.acquire((error, client) => {
+        if (client) resolve(client);
+        else reject(error ?? new Error('The pool gave no connection.'));
+      });
+    });
+  }
+
+  override end(): Promise<void>;
+  override end(callback: () => void): void;
+  override end(callback?: () => void): Promise<void> | undefined {
+    if (this.timer) clearTimeout(this.timer);
+    this.timer = null;
+    if (!callback) return super.end();
+    super.end(callback);
+    return undefined;
+  }
+
+  private acquire(callback: Callback): void {
+    if (this.isSilent) {
+      process.nextTick(callback, noAnswer(), undefined, () => undefined);
+      return;
+    }
+    this.waitingSince.set(callback, performance.now());
+    super.connect((error, client, done) => {
+      if (this.waitingSince.delete(callback)) callback(error, client, done);
+      else client?.release();
+    });
+  }
+
+  private schedule(): void {
+    this.timer = setTimeout(() => void this.watch(), PAUSE_MS);
+    this.timer.unref();
+  }
+
+  private async watch(): Promise<void> {
+    const doubtfulMs = performance.now() - DOUBT_MS;
+    const since = [...this.busySince.values(), ...this.waitingSince.values()];
+    if (this.isSilent || since.some((ms) => ms < doubtfulMs)) {
+      this.isSilent = !(await this.answers());
+      if (this.isSilent) this.giveUp();
+    }
+    if (this.timer) this.schedule();
+  }
+
+  /** Whether the server says anything within the time, be it that it refuses. */
+  private async answers(): Promise<boolean> {
+    const socket = new Socket();
+    const client = new pg.Client({
+      ...this.settings,
+      stream: () => socket,
+      connectionTimeoutMillis: 0,
+      application_name: 'casebender-watch',
+    });
+    client.on('error', () => undefined);
+    const answer = client
+      .connect()
+      .then(() => client.query('SELECT 1'))
+      .then(() => true, isAnswer);
+    let timer: NodeJS.Timeout | undefined;
+    const silence = new Promise<false>((resolve) => {
+      // What came in while this process was busy is read before it counts as missing.
+      timer = setTimeout(() => setImmediate(() => setImmediate(resolve, false)), PROBE_MS);
+    });
+    const isAnswered = await Promise.race([answer, silence]);
+    clearTimeout(timer);
+    void client.end().catch(() => undefined);
+    if (!isAnswered) socket.destroy();
+    return isAnswered;
+  }
+
+  private giveUp(): void {
+    for (const callback of this.waitingSince.keys()) {
+      this.waitingSince.delete(callback);
+      callback(noAnswer(), undefined, () => undefined);
+    }
+    // Ending a connection with a statement under way rejects the statement.
+    for (const client of this.busySince.keys()) {
+      void (client as pg.PoolClient & pg.Client).end().catch(() => undefined);
+    }
+  }
+}
+
+function isAnswer(error: unknown): boolean {
+  return (
+    error instanceof pg.DatabaseError || (error as NodeJS.ErrnoException).code === 'ECONNREFUSED'
+  );
+}
+
+function noAnswer(): Error {
+  return Object.assign(new Error('The database does not answer.'), { code: 'ETIMEDOUT' });
+}
