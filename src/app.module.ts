@@ -4,6 +4,7 @@ import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import { ActivitiesModule } from './activities/activities.module.js';
 import { AlertsModule } from './alerts/alerts.module.js';
 import { ApiKeysModule } from './api-keys/api-keys.module.js';
+import { AttachmentsModule } from './attachments/attachments.module.js';
 import { AuditModule } from './audit/audit.module.js';
 import { AuthGuard } from './auth/auth.guard.js';
 import { AuthModule } from './auth/auth.module.js';
@@ -21,6 +22,7 @@ import { DocsModule } from './docs/docs.module.js';
 import { HealthModule } from './health/health.module.js';
 import { ObservablesModule } from './observables/observables.module.js';
 import { RateLimitGuard } from './rate-limit/rate-limit.guard.js';
+import { StorageModule } from './storage/storage.module.js';
 import { TagsModule } from './tags/tags.module.js';
 import { UsersModule } from './users/users.module.js';
 
@@ -29,6 +31,7 @@ const FEATURES = [
   CasesModule,
   ObservablesModule,
   ActivitiesModule,
+  AttachmentsModule,
   TagsModule,
   UsersModule,
   ApiKeysModule,
@@ -48,6 +51,7 @@ export class AppModule {
         DatabaseModule,
         AuthModule,
         AuditModule,
+        StorageModule,
         ...FEATURES,
       ],
       providers: [

@@ -95,7 +95,7 @@ export class DocumentChecker {
       return;
     }
     const schema = type === undefined ? undefined : answer.content?.[type]?.schema;
-    if (!schema) return;
+    if (!schema || type === 'application/octet-stream') return;
     const body: unknown = type === 'application/json' ? response.body : JSON.parse(response.text);
     const result = this.schemaOf(schema).safeParse(body);
     if (!result.success) this.violations.add(`${name}: ${z.prettifyError(result.error)}`);

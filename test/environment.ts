@@ -8,7 +8,8 @@ export const ADMIN_API_KEY = 'cbr_live_TestAdministratorKey0000000000000MgFjC';
 export const TEST_ENVIRONMENT = {
   HOST: '127.0.0.1',
   PORT: '0',
-  DATA_DIR: join(tmpdir(), 'casebender-test-data'),
+  // A content is removed when its database no longer names it: each database has files of its own.
+  DATA_DIR: join(tmpdir(), 'casebender-test-data', process.env.JEST_WORKER_ID ?? '0'),
   ADMIN_EMAIL: 'admin@casebender.test',
   ADMIN_PASSWORD: 'administrator of the tests',
   ADMIN_API_KEY,

@@ -281,6 +281,7 @@ const WRITTEN_TABLES = [
   'case_tags',
   'case_teams',
   'observables',
+  'attachments',
   'observable_tags',
   'tags',
   'clients',

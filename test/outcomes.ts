@@ -13,6 +13,13 @@ export interface Probe {
   readonly method: Method;
   readonly path: () => string;
   readonly body?: object;
+  /** A multipart body instead: text parts, and files by name with their content. */
+  readonly form?: Form;
+}
+
+export interface Form {
+  readonly fields?: Readonly<Record<string, string>>;
+  readonly files?: readonly (readonly [name: string, content: string])[];
 }
 
 /** An id that no record has. */
@@ -21,7 +28,11 @@ export const MISSING_ID = '01900000-0000-7000-8000-00000000ffff';
 /** Sends the request of a probe. */
 export async function send(agent: Agent, probe: Probe, path = probe.path()): Promise<Response> {
   const request = agent[probe.method](path);
-  return probe.body === undefined ? request : request.send(probe.body);
+  if (probe.body !== undefined) return request.send(probe.body);
+  for (const [name, value] of Object.entries(probe.form?.fields ?? {})) request.field(name, value);
+  for (const [name, content] of probe.form?.files ?? [])
+    request.attach('file', Buffer.from(content), name);
+  return request;
 }
 
 /** The address of the next page in a `Link` header. */

@@ -3,6 +3,9 @@ import { Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import { assertCleared } from '../access/access.js';
 import { recordActivities, toActivityRow } from '../activities/activity.js';
+import { toAttachmentRow } from '../attachments/attachment-row.js';
+import type { AttachmentRow } from '../attachments/attachment-row.js';
+import { insertAttachments } from '../attachments/attachments.queries.js';
 import { toAuditRow } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
@@ -13,14 +16,18 @@ import type { JsonText } from '../common/json-text.js';
 import { AppConfig } from '../config/config.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
-import type { Tx } from '../database/sql.js';
+import type { Sql, Tx } from '../database/sql.js';
 import { distinctRows, toObservableRow } from '../observables/observable-row.js';
+import type { ObservableRow } from '../observables/observable-row.js';
 import { ObservableTypesService } from '../observables/observable-types.service.js';
-import { insertObservables } from '../observables/observables.queries.js';
+import { findEqual, insertObservables } from '../observables/observables.queries.js';
 import { toNewLinks } from '../records/new-links.js';
 import { toRecordText } from '../records/record-text.js';
 import { ReferencesService } from '../records/references.service.js';
 import { StatusesService } from '../statuses/statuses.service.js';
+import { referBlobs } from '../storage/blobs.service.js';
+import type { UploadedFile } from '../storage/upload.guard.js';
+import { bindFiles } from './alert-files.js';
 import { dedupKey } from './alert-dedup.js';
 import type { DedupPolicy } from './alert-dedup.js';
 import { alertExists } from './alerts.errors.js';
@@ -46,6 +53,12 @@ const BULK_OBSERVABLES_MAX = 20_000;
 /** What became of an alert: the record that holds it, and whether it was there before. */
 interface Taken {
   readonly id: string;
+  readonly isDuplicate: boolean;
+}
+
+/** The answer to an intake, and whether the alert was there before. */
+interface TakenAlert {
+  readonly alert: JsonText<Alert>;
   readonly isDuplicate: boolean;
 }
 
@@ -75,20 +88,26 @@ export class AlertIntakeService {
     principal: Principal,
     input: CreateAlert,
     policy: DedupPolicy = this.config.alertDedup,
-  ): Promise<{ readonly alert: JsonText<Alert>; readonly isDuplicate: boolean }> {
+  ): Promise<TakenAlert> {
     const item = await this.prepare(principal, input);
     await this.references.assertExist(principal, input, item.organizationId);
     if (policy === 'create' || dedupKey(input) === null) {
       const row = await insertAlert(this.database.sqlFor(principal), item.rows);
       return { alert: toRecordText(row), isDuplicate: false };
     }
-    return this.database.transaction(principal, async (tx) => {
-      const [taken] = await this.takeAll(tx, principal, [item], policy);
-      if (taken instanceof AppError) throw taken;
-      const row = taken && (await findAlertText(sqlIn(tx), principal, taken.id));
-      if (!row) throw new Error('A stored alert was not found.');
-      return { alert: toRecordText(row), isDuplicate: taken.isDuplicate };
-    });
+    return this.takeOne(principal, item, policy);
+  }
+
+  /** Stores the alert with its observables, of which those of a file type are the uploads they name. */
+  async createWithFiles(
+    principal: Principal,
+    input: CreateAlert,
+    files: readonly UploadedFile[],
+    policy: DedupPolicy = this.config.alertDedup,
+  ): Promise<TakenAlert> {
+    const item = await this.prepare(principal, input, files);
+    await this.references.assertExist(principal, input, item.organizationId);
+    return this.takeOne(principal, item, policy);
   }
 
   /** Stores up to a thousand alerts in one statement; each item answers for itself unless `atomic`. */
@@ -144,6 +163,16 @@ export class AlertIntakeService {
     return { createdCount: results.length - failedCount, failedCount, results };
   }
 
+  private takeOne(principal: Principal, item: Item, policy: DedupPolicy): Promise<TakenAlert> {
+    return this.database.transaction(principal, async (tx) => {
+      const [taken] = await this.takeAll(tx, principal, [item], policy);
+      if (taken instanceof AppError) throw taken;
+      const row = taken && (await findAlertText(sqlIn(tx), principal, taken.id));
+      if (!row) throw new Error('A stored alert was not found.');
+      return { alert: toRecordText(row), isDuplicate: taken.isDuplicate };
+    });
+  }
+
   /** Stores prepared alerts, in one statement unless equal ones are looked for. */
   private async takeAll(
     tx: Tx,
@@ -154,7 +183,9 @@ export class AlertIntakeService {
     if (items.length === 0) return [];
     const sql = sqlIn(tx);
     if (policy === 'create') {
-      await insertAlerts(sql, joinRows(items.map((item) => item.rows)));
+      const all = joinRows(items.map((item) => item.rows));
+      await referBlobs(sql, digestsOf(all));
+      await insertAlerts(sql, all);
       return items.map((item) => ({ id: idOf(item), isDuplicate: false }));
     }
     await lockDedupKeys(
@@ -182,6 +213,7 @@ export class AlertIntakeService {
       if (isCounted) return { id: duplicate.id, isDuplicate: true };
       return this.takeOnce(tx, principal, item, policy);
     }
+    await referBlobs(sql, digestsOf(item.rows));
     await insertAlerts(sql, withPrimary(item.rows, duplicate?.id ?? null));
     return { id: idOf(item), isDuplicate: false };
   }
@@ -193,6 +225,7 @@ export class AlertIntakeService {
     const counts = await addCount(sql, alertId, input.count);
     if (!counts) return false;
     const wanted = rows.observables.map((row) => ({ ...row, alertId }));
+    await attachNew(sql, wanted, rows.attachments);
     const added = await insertObservables(sql, wanted);
     await recordActivities(tx, principal, [
       {
@@ -224,7 +257,11 @@ export class AlertIntakeService {
   }
 
   /** Checks the body against clearance, statuses and types and turns it into rows. */
-  private async prepare(principal: Principal, input: CreateAlert): Promise<Item> {
+  private async prepare(
+    principal: Principal,
+    input: CreateAlert,
+    files: readonly UploadedFile[] | null = null,
+  ): Promise<Item> {
     const status = await this.statuses.resolve(
       principal,
       'alert',
@@ -237,8 +274,17 @@ export class AlertIntakeService {
     const organizationId = this.references.ownerOf(principal, input.organizations);
     const id = uuidv7();
     const parent = { alertId: id, caseId: null, organizationId, tlp: input.tlp, pap: input.pap };
+    const bound = files ? bindFiles(input.observables, files, types) : new Map<number, number>();
+    const attachments = (files ?? []).map((file) =>
+      toAttachmentRow(file, parent, principal.userId),
+    );
+    const fileOf = (index: number) => {
+      const attachment = attachments[bound.get(index) ?? -1];
+      return attachment ? { ...attachment, attachmentId: attachment.id } : null;
+    };
     const rows: NewAlerts = {
       ...toNewLinks(id, organizationId, input),
+      attachments,
       records: [
         {
           id,
@@ -265,8 +311,8 @@ export class AlertIntakeService {
         },
       ],
       observables: distinctRows(
-        input.observables.map((observable) =>
-          toObservableRow(observable, types, parent, principal.userId),
+        input.observables.map((observable, index) =>
+          toObservableRow(observable, types, parent, principal.userId, fileOf(index)),
         ),
       ),
       activities: [
@@ -341,11 +387,37 @@ function withPrimary(rows: NewAlerts, primaryAlertId: string | null): NewAlerts 
   return { ...rows, records: rows.records.map((record) => ({ ...record, primaryAlertId })) };
 }
 
+function digestsOf({ attachments }: NewAlerts): string[] {
+  return attachments.map((attachment) => attachment.sha256);
+}
+
+/** Attaches to an alert that is there the files of those observables that it does not hold yet. */
+async function attachNew(
+  sql: Sql,
+  observables: readonly ObservableRow[],
+  attachments: readonly AttachmentRow[],
+): Promise<void> {
+  if (attachments.length === 0) return;
+  const held = await findEqual(sql, observables);
+  const known = new Set(held.map((observable) => observable.attachment?.sha256));
+  const fresh = attachments.filter(({ sha256 }) => !known.has(sha256));
+  await referBlobs(
+    sql,
+    fresh.map(({ sha256 }) => sha256),
+  );
+  const alertId = observables[0]?.alertId ?? null;
+  await insertAttachments(
+    sql,
+    fresh.map((attachment) => ({ ...attachment, alertId })),
+  );
+}
+
 /** The sets of many alerts as one. */
 function joinRows(all: readonly NewAlerts[]): NewAlerts {
   return {
     records: all.flatMap((rows) => rows.records),
     observables: all.flatMap((rows) => rows.observables),
+    attachments: all.flatMap((rows) => rows.attachments),
     tagIds: all.flatMap((rows) => rows.tagIds),
     tagNames: all.flatMap((rows) => rows.tagNames),
     teams: all.flatMap((rows) => rows.teams),

@@ -88,6 +88,12 @@ const UNITED = `SELECT type_id, value_hash, max(tlp) AS tlp, max(pap) AS pap, bo
     (array_agg(id ORDER BY created_at, id))[1] AS first_id
   FROM observables WHERE alert_id = ANY($2::uuid[]) AND deleted_at IS NULL GROUP BY type_id, value_hash`;
 
+/** The file of the case that has the content of the observable's; the files were united before. */
+const FILE_OF_CASE = `CASE WHEN o.attachment_id IS NOT NULL THEN (SELECT held.id FROM attachments held
+    JOIN attachments f ON f.id = o.attachment_id
+    WHERE held.case_id = $1::uuid AND held.sha256 = f.sha256 AND held.deleted_at IS NULL
+    ORDER BY held.name <> f.name, held.created_at, held.id LIMIT 1) END`;
+
 /**
  * Unites the observables of the alerts with the case's: an equal one once, the stricter marking kept.
  *
@@ -104,9 +110,9 @@ export async function copyObservables(
     `WITH united AS (SELECT u.*, row_number() OVER (ORDER BY u.first_id) AS place FROM (${UNITED}) u),
      copied AS (
        INSERT INTO observables AS held (id, case_id, organization_id, type_id, data, normalized, value_hash, message, tlp, pap, ioc,
-         sighted, sighted_at, ignore_similarity, start_date, created_by_id)
+         sighted, sighted_at, ignore_similarity, start_date, attachment_id, created_by_id)
        SELECT ids.id, $1::uuid, k.organization_id, o.type_id, o.data, o.normalized, o.value_hash, o.message, u.tlp, u.pap, u.ioc,
-         u.sighted, u.sighted_at, u.ignore_similarity, u.start_date, $4::uuid
+         u.sighted, u.sighted_at, u.ignore_similarity, u.start_date, ${FILE_OF_CASE}, $4::uuid
        FROM united u JOIN observables o ON o.id = u.first_id JOIN cases k ON k.id = $1::uuid
        JOIN unnest($3::uuid[]) WITH ORDINALITY AS ids(id, place) ON ids.place = u.place
        ON CONFLICT (case_id, type_id, value_hash) WHERE case_id IS NOT NULL AND deleted_at IS NULL

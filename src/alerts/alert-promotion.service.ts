@@ -4,6 +4,7 @@ import { assertCleared, assertOwner } from '../access/access.js';
 import type { Marking } from '../access/access.js';
 import { recordActivities } from '../activities/activity.js';
 import type { ActivityEvent } from '../activities/activity.js';
+import { copyAttachments, countAlertAttachments } from '../attachments/attachments.queries.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
 import { caseNotFound } from '../cases/cases.errors.js';
@@ -174,6 +175,8 @@ export class AlertPromotionService {
     const sql = sqlIn(tx);
     const ids = alerts.map((alert) => alert.id);
     await copyTags(sql, caseId, ids);
+    const fileIds = Array.from({ length: await countAlertAttachments(sql, ids) }, () => uuidv7());
+    await copyAttachments(sql, caseId, ids, fileIds);
     const newIds = Array.from({ length: await countDistinctObservables(sql, ids) }, () => uuidv7());
     await copyObservables(sql, caseId, ids, newIds, principal.userId);
     await linkAlerts(

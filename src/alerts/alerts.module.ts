@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { CasesModule } from '../cases/cases.module.js';
 import { ObservablesModule } from '../observables/observables.module.js';
 import { RecordsModule } from '../records/records.module.js';
+import { AlertFilesController } from './alert-files.controller.js';
 import { AlertIntakeService } from './alert-intake.service.js';
 import { AlertPromotionController } from './alert-promotion.controller.js';
 import { AlertPromotionService } from './alert-promotion.service.js';
@@ -10,7 +11,7 @@ import { AlertsService } from './alerts.service.js';
 
 @Module({
   imports: [RecordsModule, ObservablesModule, CasesModule],
-  controllers: [AlertPromotionController, AlertsController],
+  controllers: [AlertFilesController, AlertPromotionController, AlertsController],
   providers: [AlertsService, AlertIntakeService, AlertPromotionService],
   exports: [AlertsService],
 })

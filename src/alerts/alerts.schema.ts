@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { createCaseSchema } from '../cases/cases.schema.js';
+import { invalidValue } from '../common/errors.js';
 import { idSchema, jsonObjectSchema, queryBoolean, reference } from '../common/fields.js';
+import { issuesToError } from '../common/issues.js';
+import { VALUES_MAX, parseModestJson } from '../common/modest-json.js';
 import { bulkUpdateBody } from '../records/record-bulk.js';
 import {
   descriptionSchema,
@@ -74,6 +77,32 @@ export const createAlertSchema = z.preprocess(
 );
 
 export type CreateAlert = z.output<typeof createAlertSchema>;
+
+/** The parts of a `POST /alerts-attachments` that works. */
+export const ALERT_WITH_FILES_EXAMPLE = {
+  alert: {
+    ...EXAMPLE,
+    observables: [
+      { dataType: 'ip', data: '10.1.2.3' },
+      { dataType: 'file', attachment: 'log.txt' },
+    ],
+  },
+  file: ['log.txt'],
+};
+
+/**
+ * The alert in the JSON text of a multipart request.
+ *
+ * @throws AppError `VALIDATION_FAILED`
+ */
+export function parseAlertPart(json: string | null): CreateAlert {
+  if (json === null) throw invalidValue('alert', 'Required.', 'invalid_type');
+  const body = parseModestJson(json, VALUES_MAX);
+  if (body === undefined) throw invalidValue('alert', 'must be JSON text of modest depth and size');
+  const parsed = createAlertSchema.safeParse(body);
+  if (!parsed.success) throw issuesToError(parsed.error.issues);
+  return parsed.data;
+}
 
 /** `PATCH` and `PUT /alerts/{id}` [C], flat or wrapped in `fields`. */
 const updateFields = {

@@ -6,6 +6,7 @@ import ipaddr from 'ipaddr.js';
 import { AppError } from '../common/errors.js';
 import { ROUTE_ACCESS } from './auth.decorator.js';
 import type { RouteAccess } from './auth.decorator.js';
+import type { Principal } from './principal.js';
 import { hasScope } from './scopes.js';
 import type { Scope } from './scopes.js';
 
@@ -25,14 +26,24 @@ export class ScopeGuard implements CanActivate {
     const { scopes, match } = access;
     const holds = (scope: Scope) => hasScope(principal.scopes, scope);
     if (match === 'all' ? scopes.every(holds) : scopes.some(holds)) return true;
-    const wanted =
-      match === 'any' ? 'one of the scopes' : scopes.length > 1 ? 'the scopes' : 'the scope';
-    throw new AppError('INSUFFICIENT_SCOPE', `The key needs ${wanted} ${scopes.join(', ')}.`, {
-      headers: {
-        'WWW-Authenticate': `Bearer realm="casebender", error="insufficient_scope", scope="${scopes.join(' ')}"`,
-      },
-    });
+    throw insufficientScope(scopes, match === 'any' ? 'one of the scopes' : undefined);
   }
+}
+
+/** @throws AppError `INSUFFICIENT_SCOPE` where the scope depends on what the route found. */
+export function assertScope(principal: Principal, scope: Scope): void {
+  if (!hasScope(principal.scopes, scope)) throw insufficientScope([scope]);
+}
+
+function insufficientScope(
+  scopes: readonly Scope[],
+  wanted = scopes.length > 1 ? 'the scopes' : 'the scope',
+): AppError {
+  return new AppError('INSUFFICIENT_SCOPE', `The key needs ${wanted} ${scopes.join(', ')}.`, {
+    headers: {
+      'WWW-Authenticate': `Bearer realm="casebender", error="insufficient_scope", scope="${scopes.join(' ')}"`,
+    },
+  });
 }
 
 /** Whether the address is in one of the networks; an empty list allows every address. */

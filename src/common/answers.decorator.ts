@@ -1,6 +1,7 @@
 import { HttpCode, applyDecorators } from '@nestjs/common';
-import { ApiOperation, ApiResponse } from '@nestjs/swagger';
+import { ApiOperation, ApiProduces, ApiResponse } from '@nestjs/swagger';
 import type { z } from 'zod';
+import { FileAnswer } from './input.guard.js';
 
 interface AnswerOptions {
   readonly status?: number;
@@ -22,5 +23,19 @@ export function Answers(
     ApiOperation({ summary, ...(description !== undefined && { description }) }),
     ApiResponse({ status, ...answer }),
     ApiResponse({ status: otherStatus, ...answer }),
+  );
+}
+
+/** What the route does in a line; it answers the bytes of a file. */
+export function AnswersFile(summary: string): MethodDecorator {
+  return applyDecorators(
+    FileAnswer(),
+    ApiOperation({ summary }),
+    ApiProduces('application/octet-stream'),
+    ApiResponse({
+      status: 200,
+      description: summary,
+      content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } },
+    }),
   );
 }

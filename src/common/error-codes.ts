@@ -65,6 +65,7 @@ export const ERROR_CODES = {
   ALERT_NOT_FOUND: { status: 404, meaning: 'There is no such alert for the caller.' },
   CASE_NOT_FOUND: { status: 404, meaning: 'There is no such case for the caller.' },
   OBSERVABLE_NOT_FOUND: { status: 404, meaning: 'There is no such observable for the caller.' },
+  ATTACHMENT_NOT_FOUND: { status: 404, meaning: 'There is no such attachment for the caller.' },
   USER_NOT_FOUND: { status: 404, meaning: 'There is no such user for the caller.' },
   API_KEY_NOT_FOUND: { status: 404, meaning: 'There is no such API key for the caller.' },
   STATUS_NOT_FOUND: { status: 404, meaning: 'There is no such status.' },

@@ -10,16 +10,24 @@ import express from 'express';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { AppConfig } from '../config/config.js';
 import { AppError, validationFailed } from './errors.js';
-import { isModestJson } from './modest-json.js';
+import { VALUES_MAX, isModestJson } from './modest-json.js';
 
 const BULK_BODY = 'bulk-body';
 
-/** Values a body may hold: more than any route takes, fewer than hold up the others. */
-const VALUES_MAX = 50_000;
 const BULK_VALUES_MAX = 500_000;
 
 /** The route takes bodies up to the bulk limit. */
 export const BulkBody = () => SetMetadata(BULK_BODY, true);
+
+const MULTIPART_BODY = 'multipart-body';
+
+/** The route takes a multipart body, which a guard of its own reads. */
+export const MultipartBody = () => SetMetadata(MULTIPART_BODY, true);
+
+const FILE_ANSWER = 'file-answer';
+
+/** The route answers with the bytes of a file, whatever the request accepts. */
+export const FileAnswer = () => SetMetadata(FILE_ANSWER, true);
 
 /**
  * Reads what the request brings, after the guards that know the caller: whoever may not call the route
@@ -45,13 +53,19 @@ export class InputGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const http = context.switchToHttp();
     const request = http.getRequest<Request>();
-    assertAcceptsJson(request);
+    const handler = context.getHandler();
+    if (!this.isMarked(FILE_ANSWER, handler)) assertAcceptsJson(request);
     if (request.principal && request.originalUrl.includes('?') && !this.takesQuery(context)) {
       assertNoParameters(request);
     }
     if (!hasBody(request) || request.method === 'GET' || request.method === 'DELETE') return true;
-    const isBulk = this.reflector.get<boolean | undefined>(BULK_BODY, context.getHandler());
-    return this.read(request, http.getResponse<Response>(), isBulk ? this.parseBulk : this.parse);
+    if (this.isMarked(MULTIPART_BODY, handler)) return true;
+    const parse = this.isMarked(BULK_BODY, handler) ? this.parseBulk : this.parse;
+    return this.read(request, http.getResponse<Response>(), parse);
+  }
+
+  private isMarked(mark: string, handler: ReturnType<ExecutionContext['getHandler']>): boolean {
+    return this.reflector.get<boolean | undefined>(mark, handler) === true;
   }
 
   /** Whether the route has a schema for its query, which then judges it. */

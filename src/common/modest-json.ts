@@ -1,5 +1,8 @@
 const DEPTH_MAX = 64;
 
+/** Values a body may hold: more than any route takes, fewer than hold up the others. */
+export const VALUES_MAX = 50_000;
+
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
@@ -31,4 +34,14 @@ export function isModestJson(text: Uint8Array, valuesMax: number): boolean {
     } else if (byte === CLOSE_BRACKET || byte === CLOSE_BRACE) depth--;
   }
   return true;
+}
+
+/** The value of a JSON text that is modest; undefined when it is not, or no JSON. */
+export function parseModestJson(text: string, valuesMax: number): unknown {
+  if (!isModestJson(Buffer.from(text), valuesMax)) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

@@ -165,16 +165,30 @@ function curlExample(
 ): string {
   const body = operation.requestBody as
     { content?: Record<string, { schema?: Schema }> } | undefined;
-  const schema = body?.content?.['application/json']?.schema;
+  const content = body?.content ?? {};
+  const schema = content['application/json']?.schema;
   const example = schema && exampleOf(schema, schemas);
+  const parts = content['multipart/form-data']?.schema;
   const lines = [
     `curl ${method === 'get' ? '' : `-X ${method.toUpperCase()} `}"$URL${path.replaceAll(/\{\w+\}/g, EXAMPLE_ID)}"`,
     ...(operation.security?.length ? ['-H "Authorization: Bearer $KEY"'] : []),
+    ...(parts ? partsOf((parts as { example?: MultipartExample }).example ?? {}) : []),
     ...(example === undefined
       ? []
       : ["-H 'Content-Type: application/json'", `-d '${JSON.stringify(example)}'`]),
   ];
   return `\`\`\`sh\n${lines.join(' \\\n  ')}\n\`\`\``;
+}
+
+/** Parts of a multipart request by name: JSON, or the names of files. */
+type MultipartExample = Readonly<Record<string, object | readonly string[]>>;
+
+function partsOf(example: MultipartExample): string[] {
+  return Object.entries(example).flatMap(([name, value]) =>
+    Array.isArray(value)
+      ? value.map((file: string) => `-F '${name}=@${file}'`)
+      : [`-F '${name}=${JSON.stringify(value)}'`],
+  );
 }
 
 /** The example of a schema, through its references. */

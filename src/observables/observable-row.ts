@@ -41,7 +41,15 @@ export interface ObservableRow extends Marking {
   readonly sighted: boolean;
   readonly ignoreSimilarity: boolean;
   readonly startDate: string | null;
+  readonly attachmentId: string | null;
   readonly createdById: string;
+}
+
+/** The file that an observable of a file type is. */
+export interface ObservableFile {
+  readonly attachmentId: string;
+  readonly name: string;
+  readonly sha256: string;
 }
 
 /** The 16 bytes (hex) by which equal values of a type find each other. */
@@ -60,9 +68,10 @@ export function toObservableRow(
   types: ObservableTypes,
   parent: ObservableParent,
   createdById: string,
+  file: ObservableFile | null = null,
 ): ObservableRow {
   const type = typeNamed(types, input.dataType);
-  return rowOf(input, type, type ?? fallbackType(types), parent, createdById);
+  return rowOf(input, type, type ?? fallbackType(types), parent, createdById, file);
 }
 
 function rowOf(
@@ -71,13 +80,19 @@ function rowOf(
   type: ObservableType,
   parent: ObservableParent,
   createdById: string,
+  file: ObservableFile | null,
 ): ObservableRow {
-  const { value, valid } = normalizeObservable(type.name, input.data);
+  // A file is what it contains, whatever it is called.
+  const { value, valid } = file
+    ? { value: file.sha256, valid: true }
+    : normalizeObservable(type.name, input.data);
   const notes = [
     input.message ?? '',
     sentType ? '' : `Sent with the unknown type "${input.dataType}".`,
     valid ? '' : `The value is not a valid ${type.name}.`,
-    input.attachment ? `Names the attachment "${input.attachment}", which was not uploaded.` : '',
+    input.attachment && !file
+      ? `Names the attachment "${input.attachment}", which was not uploaded.`
+      : '',
   ];
   return {
     id: uuidv7(),
@@ -85,7 +100,7 @@ function rowOf(
     caseId: parent.caseId,
     organizationId: parent.organizationId,
     typeId: type.id,
-    data: input.data,
+    data: input.data === '' && file ? file.name : input.data,
     normalized: value,
     valueHash: valueHash(value),
     message: notes.filter((note) => note !== '').join(' '),
@@ -95,6 +110,7 @@ function rowOf(
     sighted: input.sighted ?? false,
     ignoreSimilarity: input.ignoreSimilarity ?? false,
     startDate: input.startDate ?? null,
+    attachmentId: file?.attachmentId ?? null,
     createdById,
   };
 }
@@ -116,13 +132,13 @@ export function distinctRows(rows: readonly ObservableRow[]): ObservableRow[] {
 export function insertObservablesSql(source: string): string {
   return `
   INSERT INTO observables (id, alert_id, case_id, organization_id, type_id, data, normalized, value_hash, message, tlp, pap,
-    ioc, sighted, sighted_at, ignore_similarity, start_date, created_by_id)
+    ioc, sighted, sighted_at, ignore_similarity, start_date, attachment_id, created_by_id)
   SELECT x.id, x."alertId", x."caseId", x."organizationId", x."typeId", x.data, x.normalized, decode(x."valueHash", 'hex'),
     x.message, x.tlp, x.pap, x.ioc, x.sighted, CASE WHEN x.sighted THEN now() END, x."ignoreSimilarity",
-    coalesce(x."startDate", now()), x."createdById"
+    coalesce(x."startDate", now()), x."attachmentId", x."createdById"
   FROM jsonb_to_recordset(${source}) AS x(id uuid, "alertId" uuid, "caseId" uuid, "organizationId" uuid, "typeId" int,
     data text, normalized text, "valueHash" text, message text, tlp int, pap int, ioc bool, sighted bool,
-    "ignoreSimilarity" bool, "startDate" timestamptz, "createdById" uuid)
+    "ignoreSimilarity" bool, "startDate" timestamptz, "attachmentId" uuid, "createdById" uuid)
   ON CONFLICT DO NOTHING
   RETURNING *`;
 }

@@ -1,4 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
+import type { AttachmentRow } from '../attachments/attachment-row.js';
 import type { TagInput } from './record.schema.js';
 
 /** What a create statement links to new records, as sets. */
@@ -11,6 +12,8 @@ export interface NewLinks {
   }[];
   readonly teams: readonly { readonly recordId: string; readonly teamId: string }[];
   readonly shares: readonly { readonly recordId: string; readonly organizationId: string }[];
+  /** Files, whose contents the transaction refers to. */
+  readonly attachments: readonly AttachmentRow[];
   readonly clients: readonly {
     readonly id: string;
     readonly organizationId: string;
@@ -37,6 +40,7 @@ export function toNewLinks(recordId: string, organizationId: string, input: Link
     tagNames: names.map(({ name }) => ({ recordId, organizationId, name })),
     teams: [...new Set(input.teams)].map((teamId) => ({ recordId, teamId })),
     shares: [...shares].map((id) => ({ recordId, organizationId: id })),
+    attachments: [],
     clients:
       input.clientName && !input.clientId
         ? [{ id: uuidv7(), organizationId, name: input.clientName }]

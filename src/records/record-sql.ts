@@ -1,3 +1,4 @@
+import { insertAttachmentsSql } from '../attachments/attachment-row.js';
 import { insertObservablesSql } from '../observables/observable-row.js';
 import type { NewLinks } from './new-links.js';
 
@@ -28,6 +29,11 @@ export function userSql(alias: string): string {
 export const STATUS_SQL = `json_build_object('id', s.id, 'stage', s.stage, 'label', s.label, 'color', s.color,
   'value', s.value, 'canDelete', s.can_delete)`;
 
+/** The file of the observable `o` as its answer shows it. */
+const ATTACHMENT_SQL = `SELECT json_build_object('id', f.id, 'name', f.name, 'size', b.size, 'contentType', f.content_type,
+    'sha256', encode(f.sha256, 'hex'), 'sha1', encode(b.sha1, 'hex'), 'md5', encode(b.md5, 'hex'))
+  FROM attachments f JOIN blobs b ON b.sha256 = f.sha256 WHERE f.id = o.attachment_id`;
+
 /** The columns of the observable `o` as answers name them. */
 const OBSERVABLE_COLUMNS = `o.id, o.case_id AS "caseId", o.alert_id AS "alertId", o.created_by_id AS "createdById",
   ${instantSql('o.created_at')} AS "createdAt", o.type_id AS "observableTypeId", o.data,
@@ -35,7 +41,7 @@ const OBSERVABLE_COLUMNS = `o.id, o.case_id AS "caseId", o.alert_id AS "alertId"
   ${instantSql('o.sighted_at')} AS "sightedAt", o.ignore_similarity AS "ignoreSimilarity", o.message,
   coalesce((SELECT json_agg(json_build_object('id', tag.id, 'name', tag.name, 'color', tag.color) ORDER BY tag.name)
     FROM observable_tags link JOIN tags tag ON tag.id = link.tag_id WHERE link.observable_id = o.id), '[]') AS tags,
-  NULL AS attachment, ${instantSql('o.updated_at')} AS "updatedAt", NULL AS "deletedAt", o.version`;
+  CASE WHEN o.attachment_id IS NOT NULL THEN (${ATTACHMENT_SQL}) END AS attachment, ${instantSql('o.updated_at')} AS "updatedAt", NULL AS "deletedAt", o.version`;
 
 /** Observables as answers show them; `from` names them `o`. */
 export function observablesSql(from: string): string {
@@ -96,6 +102,7 @@ export function organizationsSql(parentKey: string, sources: AnswerSources): str
 /** Which sets a create statement writes; what is empty stays out of it, which keeps the usual one small. */
 export interface NewParts {
   readonly observables: boolean;
+  readonly attachments: boolean;
   readonly tagIds: boolean;
   readonly tagNames: boolean;
   readonly teams: boolean;
@@ -106,6 +113,7 @@ export interface NewParts {
 export function partsOf(rows: NewLinks & { readonly observables: readonly unknown[] }): NewParts {
   return {
     observables: rows.observables.length > 0,
+    attachments: rows.attachments.length > 0,
     tagIds: rows.tagIds.length > 0,
     tagNames: rows.tagNames.length > 0,
     teams: rows.teams.length > 0,
@@ -137,6 +145,9 @@ export function newLinksSql(kind: 'alert' | 'case', parts: NewParts): string[] {
   return [
     ...(parts.observables
       ? [`new_observables AS (${insertObservablesSql("$1::jsonb->'observables'")})`]
+      : []),
+    ...(parts.attachments
+      ? [`new_attachments AS (${insertAttachmentsSql("$1::jsonb->'attachments'")})`]
       : []),
     ...(parts.tagNames
       ? [

@@ -9,6 +9,7 @@ import { addKey, addTag, createTenant, fingerprint } from '../factories.js';
 import type { Tenant } from '../factories.js';
 import { expectProblem } from '../matchers.js';
 import { MISSING_ID, send } from '../outcomes.js';
+import type { Form } from '../outcomes.js';
 import { declaredRoutes, servedRoutes } from '../route-table.js';
 import type { DeclaredRoute } from '../route-table.js';
 
@@ -75,6 +76,15 @@ const BODIES: Readonly<Record<string, object>> = {
   'POST /api/api-keys/:id/rotate': { graceSeconds: 0 },
 };
 
+/** The same for routes that take files. */
+const FORMS: Readonly<Record<string, Form>> = {
+  'POST /api/alerts-attachments': {
+    fields: { alert: JSON.stringify({ title: 'x', statusValue: 'new', severity: 1 }) },
+  },
+  'POST /api/alerts/:id/attachments': { files: [['x.txt', 'x']] },
+  'POST /api/cases/:id/attachments': { files: [['x.txt', 'x']] },
+};
+
 /** Routes that change something without a body. */
 const BODILESS = new Set([
   'DELETE /api/alerts/:id',
@@ -107,6 +117,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   cases: { code: 'CASE_NOT_FOUND', make: makeRecord('cases'), missing: MISSING_ID },
   ':caseId': { code: 'CASE_NOT_FOUND', make: makeRecord('cases'), missing: MISSING_ID },
   observables: { code: 'OBSERVABLE_NOT_FOUND', make: makeObservable, missing: MISSING_ID },
+  attachments: { code: 'ATTACHMENT_NOT_FOUND', make: makeAttachment, missing: MISSING_ID },
   users: {
     code: 'USER_NOT_FOUND',
     make: ({ userId }) => Promise.resolve(userId),
@@ -157,6 +168,15 @@ async function makeObservable(owner: Tenant): Promise<string> {
   return (response.body as { id: string }).id;
 }
 
+async function makeAttachment(owner: Tenant): Promise<string> {
+  const response = await api
+    .http(owner.key)
+    .post(`/api/alerts/${await makeRecord('alerts')(owner)}/attachments`)
+    .attach('file', Buffer.from('content'), 'made.txt');
+  expect(response.status).toBe(201);
+  return (response.body as { id: string }[])[0]?.id ?? '';
+}
+
 type GuardedRoute = DeclaredRoute & { readonly scopes: readonly Scope[] };
 
 const guarded = (): GuardedRoute[] =>
@@ -167,11 +187,12 @@ const guarded = (): GuardedRoute[] =>
 /** The request of a route, with the given ids in its path and else such as none has. */
 const probeOf = (route: DeclaredRoute, ids: Readonly<Record<string, string>> = {}) => {
   const body = BODIES[route.name];
+  const form = FORMS[route.name];
   const path = kindsIn(route).reduce(
     (text, { parameter, kind }) => text.replace(parameter, ids[parameter] ?? kind.missing),
     route.path,
   );
-  return { method: route.method, path: () => path, ...(body && { body }) };
+  return { method: route.method, path: () => path, ...(body && { body }), ...(form && { form }) };
 };
 
 describe('the route table', () => {
@@ -200,7 +221,8 @@ describe('the route table', () => {
 
   it('knows a body, or that there is none, for every route that changes something', () => {
     const unknown = routes.filter(
-      ({ name, method }) => method !== 'get' && !(name in BODIES) && !BODILESS.has(name),
+      ({ name, method }) =>
+        method !== 'get' && !(name in BODIES) && !(name in FORMS) && !BODILESS.has(name),
     );
     expect(unknown.map(({ name }) => name)).toEqual([]);
   });
@@ -220,7 +242,8 @@ describe('the route table', () => {
       const success = Object.entries(operation.answers).filter(([status]) => status < '300');
       expect(success.length).toBeGreaterThan(0);
       for (const [status, { content }] of success) {
-        const schema = content?.['application/json']?.schema;
+        const schema = (content?.['application/json'] ?? content?.['application/octet-stream'])
+          ?.schema;
         if (status === '204') expect(content).toBeUndefined();
         else
           expect({ route: route.name, status, schema }).toMatchObject({

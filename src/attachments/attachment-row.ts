@@ -1,0 +1,36 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { UploadedFile } from '../storage/upload.guard.js';
+
+/** The record that a file hangs on. */
+export interface AttachmentParent {
+  readonly alertId: string | null;
+  readonly caseId: string | null;
+  readonly organizationId: string;
+}
+
+/** A row of `attachments`, for statements that insert sets of them. */
+export interface AttachmentRow extends AttachmentParent {
+  readonly id: string;
+  readonly sha256: string;
+  readonly name: string;
+  readonly contentType: string;
+  readonly createdById: string;
+}
+
+export function toAttachmentRow(
+  { sha256, name, contentType }: UploadedFile,
+  { alertId, caseId, organizationId }: AttachmentParent,
+  createdById: string,
+): AttachmentRow {
+  return { id: uuidv7(), alertId, caseId, organizationId, sha256, name, contentType, createdById };
+}
+
+/** Inserts attachment rows from the JSON array in `source`, as part of a larger statement; their contents must be referred to. */
+export function insertAttachmentsSql(source: string): string {
+  return `
+  INSERT INTO attachments (id, alert_id, case_id, organization_id, sha256, name, content_type, created_by_id)
+  SELECT x.id, x."alertId", x."caseId", x."organizationId", decode(x.sha256, 'hex'), x.name, x."contentType", x."createdById"
+  FROM jsonb_to_recordset(${source}) AS x(id uuid, "alertId" uuid, "caseId" uuid, "organizationId" uuid, sha256 text,
+    name text, "contentType" text, "createdById" uuid)
+  RETURNING id`;
+}

@@ -1,0 +1,98 @@
+import { Controller, Get, Param, Post, Query, Res, StreamableFile } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { Response } from 'express';
+import { z } from 'zod';
+import { alertNotFound } from '../alerts/alerts.errors.js';
+import { Auth, AuthAnyOf, Caller } from '../auth/auth.decorator.js';
+import type { Principal } from '../auth/principal.js';
+import { caseNotFound } from '../cases/cases.errors.js';
+import { Answers, AnswersFile } from '../common/answers.decorator.js';
+import { idSchema } from '../common/fields.js';
+import type { Page } from '../common/pagination.js';
+import { TakesFiles, Uploaded } from '../storage/upload.guard.js';
+import type { Upload } from '../storage/upload.guard.js';
+import { attachmentListQuery, attachmentSchema } from './attachments.schema.js';
+import type { Attachment, AttachmentListQuery } from './attachments.schema.js';
+import { AttachmentsService } from './attachments.service.js';
+
+@ApiTags('Attachments')
+@Controller()
+export class AttachmentsController {
+  constructor(private readonly attachments: AttachmentsService) {}
+
+  @Get('alerts/:id/attachments')
+  @Auth('alerts:read')
+  @Answers('List the files of an alert', z.array(attachmentSchema))
+  listOfAlert(
+    @Caller() principal: Principal,
+    @Param('id', { schema: idSchema }) id: string,
+    @Query({ schema: attachmentListQuery }) query: AttachmentListQuery,
+  ): Promise<Page<Attachment>> {
+    return this.attachments.list(principal, { kind: 'alert', id, notFound: alertNotFound }, query);
+  }
+
+  @Post('alerts/:id/attachments')
+  @Auth('alerts:write')
+  @TakesFiles()
+  @Answers('Attach files to an alert', z.array(attachmentSchema), { status: 201 })
+  createUnderAlert(
+    @Caller() principal: Principal,
+    @Param('id', { schema: idSchema }) id: string,
+    @Uploaded() { files }: Upload,
+  ): Promise<Attachment[]> {
+    const parent = { kind: 'alert', id, notFound: alertNotFound } as const;
+    return this.attachments.create(principal, parent, files);
+  }
+
+  @Get('cases/:id/attachments')
+  @Auth('cases:read')
+  @Answers('List the files of a case', z.array(attachmentSchema))
+  listOfCase(
+    @Caller() principal: Principal,
+    @Param('id', { schema: idSchema }) id: string,
+    @Query({ schema: attachmentListQuery }) query: AttachmentListQuery,
+  ): Promise<Page<Attachment>> {
+    return this.attachments.list(principal, { kind: 'case', id, notFound: caseNotFound }, query);
+  }
+
+  @Post('cases/:id/attachments')
+  @Auth('cases:write')
+  @TakesFiles()
+  @Answers('Attach files to a case', z.array(attachmentSchema), { status: 201 })
+  createUnderCase(
+    @Caller() principal: Principal,
+    @Param('id', { schema: idSchema }) id: string,
+    @Uploaded() { files }: Upload,
+  ): Promise<Attachment[]> {
+    const parent = { kind: 'case', id, notFound: caseNotFound } as const;
+    return this.attachments.create(principal, parent, files);
+  }
+
+  @Get('attachments/:id')
+  @AuthAnyOf('alerts:read', 'cases:read')
+  @Answers('Read what is known of a file', attachmentSchema)
+  get(
+    @Caller() principal: Principal,
+    @Param('id', { schema: idSchema }) id: string,
+  ): Promise<Attachment> {
+    return this.attachments.get(principal, id);
+  }
+
+  @Get('attachments/:id/download')
+  @AuthAnyOf('alerts:read', 'cases:read')
+  @AnswersFile('Download a file; no browser shows it')
+  async download(
+    @Caller() principal: Principal,
+    @Param('id', { schema: idSchema }) id: string,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<StreamableFile> {
+    const { attachment, content } = await this.attachments.download(principal, id);
+    response.attachment(attachment.name);
+    // The type that was sent is a claim of whoever sent it: nothing may be shown, run or guessed from it.
+    response.setHeader('Content-Type', 'application/octet-stream');
+    response.setHeader('Content-Length', attachment.size);
+    response.setHeader('Content-Security-Policy', "sandbox; default-src 'none'");
+    response.setHeader('X-Content-Type-Options', 'nosniff');
+    return new StreamableFile(content);
+  }
+}

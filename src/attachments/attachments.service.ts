@@ -1,0 +1,143 @@
+import { Injectable } from '@nestjs/common';
+import type { ReadStream } from 'node:fs';
+import { assertCleared } from '../access/access.js';
+import { recordActivities } from '../activities/activity.js';
+import { AuditService } from '../audit/audit.service.js';
+import type { Principal } from '../auth/principal.js';
+import { assertScope } from '../auth/scope.guard.js';
+import { invalidValue } from '../common/errors.js';
+import { COUNT_MAX, Cursors, Page } from '../common/pagination.js';
+import { Database } from '../database/database.service.js';
+import { sqlIn } from '../database/sql.js';
+import { openParent } from '../records/parent.js';
+import type { Parent } from '../records/parent.js';
+import { bumpVersion } from '../records/record-writes.js';
+import { referBlobs } from '../storage/blobs.service.js';
+import { FileStore } from '../storage/file-store.js';
+import type { UploadedFile } from '../storage/upload.guard.js';
+import { toAttachmentRow } from './attachment-row.js';
+import { attachmentNotFound } from './attachments.errors.js';
+import {
+  countAttachments,
+  findAttachment,
+  insertAttachments,
+  listAttachments,
+} from './attachments.queries.js';
+import type { HeldAttachment } from './attachments.queries.js';
+import type { Attachment, AttachmentListQuery } from './attachments.schema.js';
+
+/** Files on alerts and cases: evidence. */
+@Injectable()
+export class AttachmentsService {
+  constructor(
+    private readonly database: Database,
+    private readonly files: FileStore,
+    private readonly audit: AuditService,
+    private readonly cursors: Cursors,
+  ) {}
+
+  /** Attaches files to a parent, all or none. */
+  async create(
+    principal: Principal,
+    parent: Parent,
+    files: readonly UploadedFile[],
+  ): Promise<Attachment[]> {
+    if (files.length === 0) throw invalidValue('file', 'send at least one file', 'too_small');
+    return this.database.transaction(principal, async (tx) => {
+      const sql = sqlIn(tx);
+      const { organizationId } = await openParent(sql, principal, parent, 'FOR UPDATE');
+      const ids = parent.kind === 'alert' ? { alertId: parent.id } : { caseId: parent.id };
+      const owner = { alertId: null, caseId: null, ...ids, organizationId };
+      const rows = files.map((file) => toAttachmentRow(file, owner, principal.userId));
+      await referBlobs(
+        sql,
+        rows.map((row) => row.sha256),
+      );
+      await insertAttachments(sql, rows);
+      await bumpVersion(sql, parent.kind, parent.id);
+      await recordActivities(
+        tx,
+        principal,
+        rows.map(({ id, name }) => ({
+          ...ids,
+          action: 'added' as const,
+          fieldName: 'attachments',
+          newValue: { id, name },
+        })),
+      );
+      await this.audit.record(
+        tx,
+        principal,
+        ...rows.map(({ id, name, sha256 }) => ({
+          action: 'attachment.created',
+          targetKind: 'attachment',
+          targetId: id,
+          organizationId,
+          changes: [
+            { field: 'name', old: null, new: name },
+            { field: 'sha256', old: null, new: sha256 },
+          ],
+        })),
+      );
+      const created: Attachment[] = [];
+      for (const { id } of rows) {
+        const held = await findAttachment(sql, principal, id);
+        if (held) created.push(held.attachment);
+      }
+      return created;
+    });
+  }
+
+  /** The files of a parent that must be there (404) and within clearance (403). */
+  async list(
+    principal: Principal,
+    parent: Parent,
+    query: AttachmentListQuery,
+  ): Promise<Page<Attachment>> {
+    const sql = this.database.sqlFor(principal);
+    await openParent(sql, principal, parent);
+    const name = `attachments of ${parent.id}`;
+    const [found, count] = await Promise.all([
+      listAttachments(sql, principal, parent, {
+        limit: query.limit,
+        descending: query.sort.startsWith('-'),
+        after: this.cursors.decode(name, query),
+      }),
+      query.count ? countAttachments(sql, principal, parent, COUNT_MAX + 1) : null,
+    ]);
+    return Page.of(found, query, count, (last) =>
+      this.cursors.encode(name, query, [last.createdAt, last.id]),
+    );
+  }
+
+  async get(principal: Principal, id: string): Promise<Attachment> {
+    return (await this.open(principal, id)).attachment;
+  }
+
+  /** The content of a file; that it was taken is audited. */
+  async download(
+    principal: Principal,
+    id: string,
+  ): Promise<{ readonly attachment: Attachment; readonly content: ReadStream }> {
+    const { attachment, organizationId } = await this.open(principal, id);
+    const content = await this.files.read(attachment.sha256);
+    await this.database.transaction(principal, (tx) =>
+      this.audit.record(tx, principal, {
+        action: 'attachment.downloaded',
+        targetKind: 'attachment',
+        targetId: id,
+        organizationId,
+      }),
+    );
+    return { attachment, content };
+  }
+
+  /** An attachment counts as its parent's kind, also for scopes (spec/api.md §9). */
+  private async open(principal: Principal, id: string): Promise<HeldAttachment> {
+    const held = await findAttachment(this.database.sqlFor(principal), principal, id);
+    if (!held) throw attachmentNotFound();
+    assertScope(principal, held.attachment.alertId === null ? 'cases:read' : 'alerts:read');
+    assertCleared(principal, held.marking);
+    return held;
+  }
+}

@@ -1,0 +1,31 @@
+const NAME_MAX = 255;
+/** What a name may not hold: separators, controls, and marks that turn its reading direction. */
+// eslint-disable-next-line no-control-regex
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+
+/**
+ * The name a file is kept and offered under: the last part of what the client sent, without what could
+ * deceive a reader or a file system. Never empty, at most 255 characters; the extension stays.
+ */
+export function cleanFileName(sent: string): string {
+  const last = sent.toWellFormed().split(/[/\\]/).at(-1) ?? '';
+  const name = last
+    .normalize('NFC')
+    .replaceAll(UNSAFE, '')
+    .trim()
+    .replace(/[. ]+$/, '');
+  return name === '' ? 'unnamed' : shortened(name);
+}
+
+function shortened(name: string): string {
+  if (name.length <= NAME_MAX) return name;
+  const extension = /\.[^.]{1,20}$/.exec(name)?.[0] ?? '';
+  return (name.slice(0, NAME_MAX - extension.length) + extension).toWellFormed();
+}
+
+/** The media type as sent, if it is one (RFC 9110 §8.3.1), else that of arbitrary bytes. */
+export function cleanContentType(sent: string): string {
+  return /^[\w!#$&^.+-]{1,63}\/[\w!#$&^.+-]{1,63}$/.test(sent)
+    ? sent.toLowerCase()
+    : 'application/octet-stream';
+}

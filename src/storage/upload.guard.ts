@@ -1,0 +1,249 @@
+import { createHash } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import { Injectable, UseGuards, applyDecorators, createParamDecorator } from '@nestjs/common';
+import type { CanActivate, ExecutionContext } from '@nestjs/common';
+import { ApiBody, ApiConsumes } from '@nestjs/swagger';
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import multer from 'multer';
+import { AppError, invalidValue, unavailable } from '../common/errors.js';
+import { MultipartBody } from '../common/input.guard.js';
+import { AppConfig } from '../config/config.js';
+import { BlobsService } from './blobs.service.js';
+import type { KeptFile } from './blobs.service.js';
+import { cleanContentType, cleanFileName } from './file-name.js';
+import { FileStore } from './file-store.js';
+import type { ReceivedFile } from './file-store.js';
+
+/** Files a request may bring. */
+export const FILES_MAX = 10;
+const FIELDS_MAX = 20;
+const FIELD_NAME_MAX = 100;
+/** Room for boundaries and headers of parts. */
+const FRAMING_BYTES = 65_536;
+
+/** A file that came with the request; it stays if the request attaches it. */
+export interface UploadedFile extends KeptFile {
+  readonly name: string;
+  readonly contentType: string;
+}
+
+/** What a multipart request brought: its files in order, and the text part `alert` of those that have one. */
+export interface Upload {
+  readonly files: readonly UploadedFile[];
+  readonly json: string | null;
+}
+
+declare module 'express-serve-static-core' {
+  interface Request {
+    upload?: Upload;
+  }
+}
+
+/** What the engine leaves of a part: a file on disk, or the text of one that holds JSON. */
+interface Part extends Express.Multer.File {
+  readonly received?: ReceivedFile;
+  readonly text?: string;
+}
+
+const FILE_PARTS = {
+  type: 'array',
+  items: { type: 'string', format: 'binary' },
+  description: `Up to ${FILES_MAX} files, each a part of its own named \`file\`.`,
+};
+
+/** The route takes `multipart/form-data` with parts `file`; with `json`, also a part of that name holding JSON text. */
+export function TakesFiles(json?: { readonly schemaId: string; readonly example: object }) {
+  return applyDecorators(
+    MultipartBody(),
+    UseGuards(UploadGuard),
+    ApiConsumes('multipart/form-data'),
+    ApiBody({
+      schema: {
+        type: 'object',
+        required: json ? ['alert'] : ['file'],
+        properties: {
+          ...(json && {
+            alert: {
+              type: 'string',
+              contentMediaType: 'application/json',
+              description: `JSON text, as \`${json.schemaId}\`.`,
+            },
+          }),
+          file: FILE_PARTS,
+        },
+        example: json ? json.example : { file: ['log.txt'] },
+      } as object,
+    }),
+  );
+}
+
+/** What the request brought. */
+export const Uploaded = createParamDecorator((_: unknown, context: ExecutionContext): Upload => {
+  const { upload } = context.switchToHttp().getRequest<Request>();
+  if (!upload) throw new Error('A route without @TakesFiles asked for files.');
+  return upload;
+});
+
+/** Streams the files of a request to disk, after the guards that know the caller. What is not attached goes with the request. */
+@Injectable()
+export class UploadGuard implements CanActivate {
+  private readonly parse: RequestHandler;
+
+  constructor(
+    private readonly files: FileStore,
+    private readonly blobs: BlobsService,
+    private readonly config: AppConfig,
+  ) {
+    this.parse = multer({
+      storage: this.engine(),
+      defParamCharset: 'utf8',
+      limits: {
+        fileSize: config.uploadBytesMax,
+        files: FILES_MAX + 1,
+        fields: FIELDS_MAX,
+        fieldSize: config.bodyBytesMax,
+        fieldNameSize: FIELD_NAME_MAX,
+        parts: FILES_MAX + FIELDS_MAX + 1,
+      },
+    }).fields([{ name: 'file' }, { name: 'alert', maxCount: 1 }]);
+  }
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const http = context.switchToHttp();
+    const request = http.getRequest<Request>();
+    const response = http.getResponse<Response>();
+    if (!/^multipart\/form-data\s*;/i.test(request.headers['content-type'] ?? '')) {
+      throw new AppError(
+        'UNSUPPORTED_MEDIA_TYPE',
+        'Send the body as multipart/form-data with a boundary.',
+      );
+    }
+    const { uploadBytesMax, bodyBytesMax } = this.config;
+    const bytesMax = FILES_MAX * uploadBytesMax + bodyBytesMax + FRAMING_BYTES;
+    if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLarge(bytesMax);
+    const parts = await this.read(request, response);
+    const { file = [], alert: [json] = [] } = parts;
+    const received = file.flatMap((part) => part.received ?? []);
+    const kept = await this.keep(received);
+    response.once('close', () => void this.blobs.release(kept).catch(() => undefined));
+    const files = file.map((part, index): UploadedFile => {
+      const content = kept[index];
+      if (!content) throw new Error('A file without content.');
+      return {
+        ...content,
+        name: cleanFileName(part.originalname),
+        contentType: cleanContentType(part.mimetype),
+      };
+    });
+    const upload = { files, json: json?.text ?? textField(request, 'alert') };
+    if (textField(request, 'file') !== null) {
+      throw invalidValue('file', 'must be a file: a part with a file name');
+    }
+    request.upload = upload;
+    request.contentDigest = digestOf(upload);
+    return true;
+  }
+
+  private async read(request: Request, response: Response): Promise<Record<string, Part[]>> {
+    await new Promise<void>((resolve, reject) => {
+      const done = (error?: Error) => {
+        if (error === undefined) resolve();
+        else reject(this.refusal(error));
+      };
+      void this.parse(request, response, done as NextFunction);
+    });
+    const parts = (request.files ?? {}) as Record<string, Part[]>;
+    if ((parts.file?.length ?? 0) > FILES_MAX) {
+      await Promise.all((parts.file ?? []).map((part) => this.discard(part)));
+      throw new AppError('BODY_TOO_LARGE', `A request may bring at most ${FILES_MAX} files.`);
+    }
+    return parts;
+  }
+
+  private async keep(received: readonly ReceivedFile[]): Promise<KeptFile[]> {
+    try {
+      return await this.blobs.keep(received);
+    } catch (error) {
+      await Promise.all(received.map((file) => this.files.discard(file)));
+      throw error;
+    }
+  }
+
+  private async discard({ received }: Part): Promise<void> {
+    if (received) await this.files.discard(received);
+  }
+
+  private engine(): multer.StorageEngine {
+    return {
+      _handleFile: (_request, file, callback) => {
+        const taken =
+          file.fieldname === 'alert'
+            ? textOf(file.stream, this.config.bodyBytesMax).then((text) => ({ text }))
+            : this.files.receive(file.stream).then((received) => ({ received }));
+        taken.then((info) => {
+          callback(null, info as Partial<Express.Multer.File>);
+        }, callback);
+      },
+      _removeFile: (_request, file, callback) => {
+        this.discard(file).then(() => {
+          callback(null);
+        }, callback);
+      },
+    };
+  }
+
+  /** What the parser's refusal means to the caller. */
+  private refusal(error: Error): Error {
+    if (error instanceof AppError) return error;
+    const { code, field }: Error & { code?: string; field?: string } = error;
+    switch (code) {
+      case 'LIMIT_FILE_SIZE':
+        return tooLarge(this.config.uploadBytesMax);
+      case 'LIMIT_FILE_COUNT':
+      case 'LIMIT_PART_COUNT':
+        return new AppError('BODY_TOO_LARGE', `A request may bring at most ${FILES_MAX} files.`);
+      case 'LIMIT_FIELD_VALUE':
+        return tooLarge(this.config.bodyBytesMax);
+      case 'LIMIT_UNEXPECTED_FILE':
+        return invalidValue(field ?? '', 'no file is expected under this name; use `file`');
+      case 'ENOSPC':
+      case 'EDQUOT':
+      case 'EROFS':
+      case 'EACCES':
+        return unavailable('Files cannot be stored right now.');
+      default:
+        return code?.startsWith('E')
+          ? error
+          : invalidValue('', 'The body is not complete, well-formed multipart/form-data.');
+    }
+  }
+}
+
+function tooLarge(bytesMax: number): AppError {
+  return new AppError('BODY_TOO_LARGE', `The upload is larger than ${bytesMax} bytes.`);
+}
+
+/** The text of a part that has a file name, as browsers send a blob. */
+async function textOf(stream: Readable, bytesMax: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size <= bytesMax) chunks.push(chunk);
+  }
+  if (size > bytesMax) throw tooLarge(bytesMax);
+  return Buffer.concat(chunks).toString();
+}
+
+/** A text part; one that was sent twice is 400. */
+function textField(request: Request, name: string): string | null {
+  const value = (request.body as Record<string, unknown> | undefined)?.[name];
+  if (value === undefined || typeof value === 'string') return value ?? null;
+  throw invalidValue(name, 'must be one part');
+}
+
+/** What makes two uploads with one idempotency key the same request. */
+function digestOf({ files, json }: Upload): Buffer {
+  const content = [json, ...files.map((file) => [file.name, file.contentType, file.sha256])];
+  return createHash('sha256').update(JSON.stringify(content)).digest();
+}

@@ -1,0 +1,712 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Response } from 'supertest';
+import { alertSchema } from '../../src/alerts/alerts.schema.js';
+import type { Alert } from '../../src/alerts/alerts.schema.js';
+import { attachmentSchema } from '../../src/attachments/attachments.schema.js';
+import type { Attachment } from '../../src/attachments/attachments.schema.js';
+import { BlobsService } from '../../src/storage/blobs.service.js';
+import { startTestApp } from '../app.js';
+import type { Agent, TestApp } from '../app.js';
+import { addKey, createTenant, fingerprint, unique } from '../factories.js';
+import type { Tenant } from '../factories.js';
+import { expectInvalid, expectMatches, expectProblem } from '../matchers.js';
+import { MISSING_ID, outcomesOf, send } from '../outcomes.js';
+import type { Form } from '../outcomes.js';
+
+const UPLOAD_LIMIT = 65_536;
+
+let api: TestApp;
+let dataDir: string;
+let tenant: Tenant;
+let other: Tenant;
+let http: Agent;
+
+beforeAll(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'casebender-files-'));
+  api = await startTestApp({ DATA_DIR: dataDir, UPLOAD_LIMIT: String(UPLOAD_LIMIT) });
+  tenant = await createTenant(api.db);
+  other = await createTenant(api.db);
+});
+
+beforeEach(() => {
+  http = api.http(tenant.key);
+});
+
+afterAll(async () => {
+  await api.close();
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+const outcomes = outcomesOf(() => ({ api, tenant }));
+
+const sha256 = (content: string) => createHash('sha256').update(content).digest('hex');
+
+const alertWith = (observables: readonly object[], rest: object = {}) => ({
+  title: 'With files',
+  statusValue: 'new',
+  severity: 2,
+  observables,
+  ...rest,
+});
+
+const post = (alert: unknown, files: Form['files'] = [], agent = http): Promise<Response> =>
+  send(agent, {
+    method: 'post',
+    path: () => '/api/alerts-attachments',
+    form: {
+      fields: { alert: typeof alert === 'string' ? alert : JSON.stringify(alert) },
+      files,
+    },
+  });
+
+/** An alert with one file; answers both. */
+async function alertWithFile(
+  content = unique('content'),
+  observable: object = {},
+  rest: object = {},
+): Promise<{ readonly alert: Alert; readonly file: Attachment }> {
+  const response = await post(
+    alertWith([{ dataType: 'file', attachment: 'evidence.txt', ...observable }], rest),
+    [['evidence.txt', content]],
+  );
+  expect(response.status).toBe(200);
+  const alert = response.body as Alert;
+  const listed = await http.get(`/api/alerts/${alert.id}/attachments`);
+  return { alert, file: (listed.body as [Attachment])[0] };
+}
+
+const pathOf = (digest: string) => join(dataDir, 'attachments', digest.slice(0, 2), digest);
+
+const blobs = (digest: string) =>
+  api.db.rows(`SELECT 1 FROM blobs WHERE sha256 = decode($1, 'hex')`, [digest]);
+
+/** What an upload left: its file, its row, or anything half received. */
+async function remains(content: string): Promise<string[]> {
+  const digest = sha256(content);
+  const incoming = await readdir(join(dataDir, 'attachments', 'incoming')).catch(() => []);
+  return [
+    ...(existsSync(pathOf(digest)) ? ['file'] : []),
+    ...((await blobs(digest)).length > 0 ? ['row'] : []),
+    ...incoming,
+  ];
+}
+
+/** The request has ended, but not everything that follows its end. */
+async function expectNothingOf(...contents: readonly string[]): Promise<void> {
+  const deadline = Date.now() + 3_000;
+  for (const content of contents) {
+    while ((await remains(content)).length > 0 && Date.now() < deadline) await sleep(10);
+    expect(await remains(content)).toEqual([]);
+  }
+}
+
+async function expectRefused(
+  alert: unknown,
+  files: NonNullable<Form['files']>,
+  check: (response: Response) => void,
+): Promise<void> {
+  const before = await fingerprint(api.db);
+  check(await post(alert, files));
+  expect(await fingerprint(api.db)).toBe(before);
+  await expectNothingOf(...files.map(([, content]) => content));
+}
+
+describe('POST /alerts-attachments', () => {
+  it('stores the documented example: two files and an address, bound by name', async () => {
+    const log = unique('log');
+    const definition = unique('definition');
+    const response = await post(
+      alertWith([
+        { dataType: 'file', attachment: 'log.txt' },
+        { dataType: 'file', attachment: 'definition.txt' },
+        { dataType: 'ip', data: '10.1.2.3' },
+      ]),
+      [
+        ['definition.txt', definition],
+        ['log.txt', log],
+      ],
+    );
+    expect(response.status).toBe(200);
+    const alert = expectMatches(alertSchema, response.body);
+    expect(
+      alert.observables.map(({ dataType, data, attachment, message }) => ({
+        dataType,
+        data,
+        sha256: attachment?.sha256,
+        name: attachment?.name,
+        message,
+      })),
+    ).toEqual([
+      { dataType: 'file', data: 'log.txt', sha256: sha256(log), name: 'log.txt', message: '' },
+      {
+        dataType: 'file',
+        data: 'definition.txt',
+        sha256: sha256(definition),
+        name: 'definition.txt',
+        message: '',
+      },
+      { dataType: 'ip', data: '10.1.2.3', sha256: undefined, name: undefined, message: '' },
+    ]);
+    const read = await http.get(`/api/alerts/${alert.id}`);
+    expect((read.body as Alert).observables).toEqual(alert.observables);
+
+    const listed = await http.get(`/api/alerts/${alert.id}/attachments?sort=createdAt`);
+    const files = expectMatches(attachmentSchema.array(), listed.body);
+    expect(files.map(({ name, size, md5 }) => ({ name, size, md5 }))).toEqual(
+      [['definition.txt', definition] as const, ['log.txt', log] as const].map(
+        ([name, content]) => ({
+          name,
+          size: content.length,
+          md5: createHash('md5').update(content).digest('hex'),
+        }),
+      ),
+    );
+  });
+
+  it('takes the alert as a part with a file name, as browsers send it', async () => {
+    const response = await http
+      .post('/api/alerts-attachments')
+      .attach('alert', Buffer.from(JSON.stringify(alertWith([]))), {
+        filename: 'blob',
+        contentType: 'application/json',
+      });
+    expect(response.status).toBe(200);
+    expect(response.body).toMatchObject({ title: 'With files', observables: [] });
+  });
+
+  it('takes what single creates take: unknown keys, an unknown type, an empty attachment', async () => {
+    const response = await post(
+      alertWith(
+        [
+          { dataType: 'ip', data: '10.9.9.9', attachment: '' },
+          { dataType: 'strange', data: 'x' },
+        ],
+        { nonsense: 1 },
+      ),
+    );
+    expect(response.status).toBe(200);
+    expect((response.body as Alert).observables.map(({ dataType }) => dataType)).toEqual([
+      'ip',
+      'other',
+    ]);
+  });
+
+  it('keeps equal content once, however often and under whatever name it comes', async () => {
+    const content = unique('equal');
+    const files = [
+      ['a.txt', content],
+      ['b.txt', content],
+    ] as const;
+    const sent = alertWith(files.map(([attachment]) => ({ dataType: 'file', attachment })));
+    const responses = await Promise.all(
+      Array.from({ length: 10 }, () => post(sent, files, api.http(tenant.key))),
+    );
+    for (const response of responses) {
+      expect({ status: response.status, body: response.text }).toMatchObject({ status: 200 });
+      const alert = response.body as Alert;
+      expect(alert.observables).toHaveLength(1);
+      const listed = await http.get(`/api/alerts/${alert.id}/attachments`);
+      expect((listed.body as Attachment[]).map(({ name }) => name).sort()).toEqual([
+        'a.txt',
+        'b.txt',
+      ]);
+    }
+    expect(await remains(content)).toEqual(['file', 'row']);
+    await api.app.get(BlobsService).sweep();
+    expect(await remains(content)).toEqual(['file', 'row']);
+  });
+
+  it('adds to the alert that is counted only the files it lacks', async () => {
+    const origin = { type: 'edr', source: 'files', sourceRef: unique('ref') };
+    const [first, second] = [unique('first'), unique('second')];
+    const observable = { dataType: 'file', attachment: 'a.txt' };
+    const counting = api.http(tenant.key).set('X-Alert-Dedup', 'count');
+    const created = await post(alertWith([observable], origin), [['a.txt', first]], counting);
+    const { id } = created.body as Alert;
+    for (const content of [first, second]) {
+      const counted = await post(alertWith([observable], origin), [['a.txt', content]], counting);
+      expect(counted.headers['x-alert-deduplicated']).toBe('true');
+      expect((counted.body as Alert).id).toBe(id);
+    }
+    const listed = await http.get(`/api/alerts/${id}/attachments?sort=createdAt`);
+    expect((listed.body as Attachment[]).map((file) => file.sha256)).toEqual([
+      sha256(first),
+      sha256(second),
+    ]);
+    const counted = (await http.get(`/api/alerts/${id}`)).body as Alert;
+    expect(counted.count).toBe(3);
+    expect(counted.observables).toHaveLength(2);
+  });
+
+  it('answers a repeated Idempotency-Key as the first time, and 422 with another file', async () => {
+    const key = unique('key');
+    const content = unique('once');
+    const sent = alertWith([{ dataType: 'file', attachment: 'a.txt' }]);
+    const agent = () => api.http(tenant.key).set('Idempotency-Key', key);
+    const first = await post(sent, [['a.txt', content]], agent());
+    expect(first.status).toBe(200);
+    const again = await post(sent, [['a.txt', content]], agent());
+    expect(again.headers['idempotent-replayed']).toBe('true');
+    expect(again.body).toEqual(first.body);
+    const otherContent = unique('other');
+    expectProblem(
+      await post(sent, [['a.txt', otherContent]], agent()),
+      422,
+      'IDEMPOTENCY_KEY_REUSED',
+    );
+    await expectNothingOf(otherContent);
+    expect(await remains(content)).toEqual(['file', 'row']);
+  });
+
+  it('writes history and audit of the files as of everything else', async () => {
+    const { alert, file } = await alertWithFile();
+    const audit = await api.db.rows<{ action: string }>(
+      'SELECT action FROM audit_entries WHERE target_id = $1',
+      [alert.id],
+    );
+    expect(audit).toEqual([{ action: 'alert.created' }]);
+    const added = await http
+      .post(`/api/alerts/${alert.id}/attachments`)
+      .attach('file', Buffer.from(unique('more')), 'more.txt');
+    expect(added.status).toBe(201);
+    const history = await http.get(`/api/alerts/${alert.id}/activities`);
+    expect((history.body as { fieldName: string }[])[0]).toMatchObject({
+      action: 'added',
+      fieldName: 'attachments',
+      newValue: { name: 'more.txt' },
+    });
+    expect(file.alertId).toBe(alert.id);
+  });
+
+  describe('answers 400, names the mismatch and stores nothing', () => {
+    const cases: readonly [
+      what: string,
+      observables: readonly object[],
+      names: readonly string[],
+      paths: readonly string[],
+    ][] = [
+      [
+        'a name without an upload',
+        [{ dataType: 'file', attachment: 'missing.txt' }],
+        [],
+        ['observables[0].attachment'],
+      ],
+      ['an upload that nobody names', [], ['stray.txt'], ['file[0]']],
+      [
+        'two uploads of one name',
+        [{ dataType: 'file', attachment: 'a.txt' }],
+        ['a.txt', 'a.txt'],
+        ['file[1]'],
+      ],
+      [
+        'two uploads whose names are one when cleaned',
+        [{ dataType: 'file', attachment: 'a.txt' }],
+        ['a.txt', 'a.txt '],
+        ['file[1]'],
+      ],
+      [
+        'a file on an address',
+        [{ dataType: 'ip', data: '10.1.2.3', attachment: 'a.txt' }],
+        ['a.txt'],
+        ['observables[0].attachment', 'file[0]'],
+      ],
+      [
+        'several of them at once',
+        [
+          { dataType: 'file', attachment: 'a.txt' },
+          { dataType: 'file', attachment: 'b.txt' },
+        ],
+        ['a.txt', 'c.txt'],
+        ['observables[1].attachment', 'file[1]'],
+      ],
+    ];
+
+    it.each(cases)('%s', async (_what, observables, names, paths) => {
+      await expectRefused(
+        alertWith(observables),
+        names.map((name) => [name, unique(name)] as const),
+        (response) => expectInvalid(response, paths),
+      );
+    });
+
+    it.each([
+      ['an alert that is no JSON', '{', ['alert']],
+      ['an alert that is nested too deep', '['.repeat(100) + ']'.repeat(100), ['alert']],
+      ['an alert that is a list', '[]', ['']],
+      ['a broken rule of the alert', JSON.stringify(alertWith([], { severity: 5 })), ['severity']],
+    ])('%s', async (_what, alert, paths) => {
+      await expectRefused(alert, [['a.txt', unique('a')]], (response) =>
+        expectInvalid(response, paths),
+      );
+    });
+
+    it('an id that means nothing', async () => {
+      const sent = alertWith([{ dataType: 'file', attachment: 'a.txt' }], {
+        assigneeId: MISSING_ID,
+      });
+      await expectRefused(sent, [['a.txt', unique('a')]], (response) =>
+        expectInvalid(response, ['assigneeId'], 'REFERENCE_NOT_FOUND'),
+      );
+    });
+
+    it('no part named alert', async () => {
+      const content = unique('alone');
+      const response = await http
+        .post('/api/alerts-attachments')
+        .attach('file', Buffer.from(content), 'a.txt');
+      expectInvalid(response, ['alert']);
+      await expectNothingOf(content);
+    });
+
+    it('the alert sent twice, a file without a name, a file under another name', async () => {
+      const alert = JSON.stringify(alertWith([]));
+      const url = '/api/alerts-attachments';
+      expectInvalid(await http.post(url).field('alert', [alert, alert]), ['alert']);
+      expectInvalid(await http.post(url).field('alert', alert).field('file', 'text'), ['file']);
+      const content = unique('elsewhere');
+      const response = await http
+        .post(url)
+        .field('alert', alert)
+        .attach('document', Buffer.from(content), 'a.txt');
+      expectInvalid(response, ['document']);
+      await expectNothingOf(content);
+    });
+
+    it('a body that ends in the middle of a part', async () => {
+      const response = await http
+        .post('/api/alerts-attachments')
+        .set('Content-Type', 'multipart/form-data; boundary=x')
+        .send('--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nhalf');
+      expectProblem(response, 400, 'VALIDATION_FAILED');
+      await expectNothingOf('half');
+    });
+  });
+
+  outcomes.unauthenticated({
+    method: 'post',
+    path: () => '/api/alerts-attachments',
+    form: { fields: { alert: JSON.stringify(alertWith([])) }, files: [['a.txt', 'x']] },
+  });
+
+  outcomes.insufficientScope(
+    {
+      method: 'post',
+      path: () => '/api/alerts-attachments',
+      form: { fields: { alert: JSON.stringify(alertWith([])) } },
+    },
+    'alerts:write',
+    ['alerts:read', 'cases:write', 'observables:write'],
+  );
+
+  it('answers 403 above the clearance, and keeps no file', async () => {
+    const { key } = await addKey(api.db, tenant, { tlpMax: 2 });
+    const content = unique('secret');
+    const sent = alertWith([{ dataType: 'file', attachment: 'a.txt', tlp: 4 }]);
+    const response = await post(sent, [['a.txt', content]], api.http(key));
+    expectProblem(response, 403, 'CLEARANCE_TLP');
+    await expectNothingOf(content);
+  });
+
+  it('answers 409 under the policy reject, and keeps no file', async () => {
+    const origin = { type: 'edr', source: 'files', sourceRef: unique('ref') };
+    const agent = () => api.http(tenant.key).set('X-Alert-Dedup', 'reject');
+    const observable = { dataType: 'file', attachment: 'a.txt' };
+    await post(alertWith([observable], origin), [['a.txt', unique('first')]], agent());
+    const content = unique('second');
+    const refused = await post(alertWith([observable], origin), [['a.txt', content]], agent());
+    expectProblem(refused, 409, 'ALERT_EXISTS');
+    await expectNothingOf(content);
+  });
+
+  it('answers 413 to a file, a number of files and an alert above their limits', async () => {
+    const fits = 'x'.repeat(UPLOAD_LIMIT);
+    const observable = { dataType: 'file', attachment: 'a.txt' };
+    expect((await post(alertWith([observable]), [['a.txt', fits]])).status).toBe(200);
+    const tooLarge = 'y'.repeat(UPLOAD_LIMIT + 1);
+    expectProblem(
+      await post(alertWith([observable]), [['a.txt', tooLarge]]),
+      413,
+      'BODY_TOO_LARGE',
+    );
+    await expectNothingOf(tooLarge);
+    const many = Array.from(
+      { length: 11 },
+      (_, index) => [`${index}.txt`, unique('many')] as const,
+    );
+    expectProblem(await post(alertWith([]), many), 413, 'BODY_TOO_LARGE');
+    await expectNothingOf(...many.map(([, content]) => content));
+    const description = 'z'.repeat(api.config.bodyBytesMax + 1);
+    expectProblem(await post(alertWith([], { description })), 413, 'BODY_TOO_LARGE');
+  });
+
+  it('answers 413 at once to a length that no request may have', async () => {
+    const { port } = new URL(api.url);
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.write(
+      `POST /api/alerts-attachments HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${tenant.key}\r\n` +
+        `Content-Type: multipart/form-data; boundary=x\r\nContent-Length: ${2 ** 31}\r\n\r\n--x\r\n`,
+    );
+    const [head] = await new Promise<string[]>((resolve) => {
+      socket.once('data', (data) => {
+        resolve(data.toString().split('\r\n'));
+      });
+    });
+    socket.destroy();
+    expect(head).toBe('HTTP/1.1 413 Payload Too Large');
+  });
+
+  it('answers 415 to JSON and to multipart without a boundary', async () => {
+    expectProblem(
+      await http.post('/api/alerts-attachments').send(alertWith([])),
+      415,
+      'UNSUPPORTED_MEDIA_TYPE',
+    );
+    const response = await http
+      .post('/api/alerts-attachments')
+      .set('Content-Type', 'multipart/form-data')
+      .send('x');
+    expectProblem(response, 415, 'UNSUPPORTED_MEDIA_TYPE');
+  });
+
+  it.each([
+    ['../../../etc/passwd', 'passwd'],
+    ['..\\..\\windows\\system.ini', 'system.ini'],
+    ['naïve ☃.txt', 'naïve ☃.txt'],
+    ['invoice\u202Efdp.exe', 'invoicefdp.exe'],
+    ['trailing. . .', 'trailing'],
+    ['...', 'unnamed'],
+  ])('keeps a hostile name %j as %j, and off the disk', async (name, kept) => {
+    const content = unique('hostile');
+    const response = await post(alertWith([{ dataType: 'file', attachment: name }]), [
+      [name, content],
+    ]);
+    expect({ status: response.status, body: response.text }).toMatchObject({ status: 200 });
+    const [observable] = (response.body as Alert).observables;
+    expect(observable?.attachment?.name).toBe(kept);
+    expect(existsSync(pathOf(sha256(content)))).toBe(true);
+  });
+
+  it('leaves nothing of an upload that is broken off', async () => {
+    const content = randomBytes(20_000).toString('hex');
+    const { port } = new URL(api.url);
+    const before = await fingerprint(api.db);
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.write(
+      `POST /api/alerts-attachments HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${tenant.key}\r\n` +
+        `Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 60000\r\n\r\n--x\r\n` +
+        `Content-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\n${content}`,
+    );
+    const incoming = join(dataDir, 'attachments', 'incoming');
+    while ((await readdir(incoming)).length === 0) await sleep(5);
+    socket.destroy();
+    await expectNothingOf(content);
+    expect(await fingerprint(api.db)).toBe(before);
+  });
+});
+
+describe('what a crash leaves', () => {
+  it('is removed by the sweep: files half received, contents that nothing names', async () => {
+    const { file } = await alertWithFile();
+    const abandoned = unique('abandoned');
+    const digest = sha256(abandoned);
+    const half = join(dataDir, 'attachments', 'incoming', 'half');
+    await mkdir(join(pathOf(digest), '..'), { recursive: true });
+    await writeFile(pathOf(digest), abandoned);
+    await writeFile(half, 'half');
+    await utimes(half, new Date(0), new Date(0));
+    await api.db.rows(
+      `INSERT INTO blobs (sha256, sha1, md5, size, unreferenced_since)
+       VALUES (decode($1, 'hex'), decode($2, 'hex'), decode($3, 'hex'), 1, now() - interval '2 hours')`,
+      [digest, digest.slice(0, 40), digest.slice(0, 32)],
+    );
+    await api.app.get(BlobsService).sweep();
+    expect(await remains(abandoned)).toEqual([]);
+    expect((await http.get(`/api/attachments/${file.id}/download`)).status).toBe(200);
+  });
+
+  it('is left alone while a request may still be at work on it', async () => {
+    const recent = unique('recent');
+    const digest = sha256(recent);
+    await api.db.rows(
+      `INSERT INTO blobs (sha256, sha1, md5, size)
+       VALUES (decode($1, 'hex'), decode($2, 'hex'), decode($3, 'hex'), 1)`,
+      [digest, digest.slice(0, 40), digest.slice(0, 32)],
+    );
+    await api.app.get(BlobsService).sweep();
+    expect(await remains(recent)).toEqual(['row']);
+    await api.db.rows(`DELETE FROM blobs WHERE sha256 = decode($1, 'hex')`, [digest]);
+  });
+});
+
+describe('POST /alerts/:id/attachments', () => {
+  it('attaches files, all or none', async () => {
+    const { alert } = await alertWithFile();
+    const [a, b] = [unique('a'), unique('b')];
+    const response = await http
+      .post(`/api/alerts/${alert.id}/attachments`)
+      .attach('file', Buffer.from(a), { filename: 'a.html', contentType: 'text/html' })
+      .attach('file', Buffer.from(b), 'b.bin');
+    expect(response.status).toBe(201);
+    const files = expectMatches(attachmentSchema.array(), response.body);
+    expect(
+      files.map(({ name, contentType, sha256: digest }) => [name, contentType, digest]),
+    ).toEqual([
+      ['a.html', 'text/html', sha256(a)],
+      ['b.bin', 'application/octet-stream', sha256(b)],
+    ]);
+    const read = await http.get(`/api/alerts/${alert.id}`);
+    expect((read.body as Alert).version).toBe(alert.version + 1);
+  });
+
+  it('takes an empty file', async () => {
+    const { alert } = await alertWithFile();
+    const response = await http
+      .post(`/api/alerts/${alert.id}/attachments`)
+      .attach('file', Buffer.alloc(0), 'empty');
+    expect(response.status).toBe(201);
+    const [file] = response.body as [Attachment];
+    expect(file).toMatchObject({ size: 0, sha256: sha256('') });
+    const { headers } = await http.get(`/api/attachments/${file.id}/download`);
+    expect(headers['content-length']).toBe('0');
+  });
+
+  it('answers 400 without a file', async () => {
+    const { alert } = await alertWithFile();
+    const response = await http.post(`/api/alerts/${alert.id}/attachments`).field('note', 'x');
+    expectInvalid(response, ['file']);
+  });
+
+  it('answers 404 to another tenant, and keeps no file', async () => {
+    const { alert } = await alertWithFile();
+    const content = unique('foreign');
+    const response = await api
+      .http(other.key)
+      .post(`/api/alerts/${alert.id}/attachments`)
+      .attach('file', Buffer.from(content), 'a.txt');
+    expectProblem(response, 404, 'ALERT_NOT_FOUND');
+    await expectNothingOf(content);
+  });
+});
+
+describe('GET /alerts/:id/attachments', () => {
+  it('pages newest first, and counts', async () => {
+    const { alert } = await alertWithFile();
+    for (const name of ['1', '2', '3']) {
+      await http
+        .post(`/api/alerts/${alert.id}/attachments`)
+        .attach('file', Buffer.from(unique(name)), name);
+    }
+    const first = await http.get(`/api/alerts/${alert.id}/attachments?limit=3&count=true`);
+    expect((first.body as Attachment[]).map(({ name }) => name)).toEqual(['3', '2', '1']);
+    expect(first.headers['x-total-count']).toBe('4');
+    const next = /<([^>]+)>/.exec(first.headers.link ?? '')?.[1] ?? '';
+    const last = await http.get(next);
+    expect((last.body as Attachment[]).map(({ name }) => name)).toEqual(['evidence.txt']);
+    expect(last.headers.link).toBeUndefined();
+  });
+
+  it('leaves out the file of an observable above the clearance', async () => {
+    const { alert, file } = await alertWithFile(unique('red'), { tlp: 4 });
+    const low = api.http((await addKey(api.db, tenant, { tlpMax: 2 })).key);
+    const listed = await low.get(`/api/alerts/${alert.id}/attachments?count=true`);
+    expect(listed.body).toEqual([]);
+    expect(listed.headers['x-total-count']).toBe('0');
+    for (const path of ['', '/download'])
+      expectProblem(await low.get(`/api/attachments/${file.id}${path}`), 403, 'CLEARANCE_TLP');
+  });
+});
+
+describe('GET /attachments/:id/download', () => {
+  it('answers the bytes, which no browser shows', async () => {
+    const content = '<script>alert(1)</script>';
+    const { file } = await alertWithFile(content);
+    const response = await http
+      .get(`/api/attachments/${file.id}/download`)
+      .buffer(true)
+      .parse((stream, done) => {
+        const chunks: Buffer[] = [];
+        stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+        stream.on('end', () => {
+          done(null, Buffer.concat(chunks));
+        });
+      });
+    expect(response.status).toBe(200);
+    expect((response.body as Buffer).toString()).toBe(content);
+    expect(response.headers).toMatchObject({
+      'content-type': 'application/octet-stream',
+      'content-length': String(content.length),
+      'content-disposition': 'attachment; filename=evidence.txt',
+      'content-security-policy': "sandbox; default-src 'none'",
+      'x-content-type-options': 'nosniff',
+    });
+    const audit = await api.db.rows(
+      `SELECT action FROM audit_entries WHERE target_id = $1 AND action = 'attachment.downloaded'`,
+      [file.id],
+    );
+    expect(audit).toHaveLength(1);
+  });
+
+  it('answers whatever the request accepts, and HEAD without a body', async () => {
+    const { file } = await alertWithFile();
+    const path = `/api/attachments/${file.id}/download`;
+    expect((await http.get(path).set('Accept', 'application/octet-stream')).status).toBe(200);
+    const head = await http.head(path);
+    expect([head.status, head.headers['content-length']]).toEqual([200, String(file.size)]);
+  });
+
+  it("answers 403 without the scope of its parent's kind", async () => {
+    const { file } = await alertWithFile();
+    const { key } = await addKey(api.db, tenant, { scopes: ['cases:read'] });
+    const response = await api.http(key).get(`/api/attachments/${file.id}/download`);
+    expectProblem(response, 403, 'INSUFFICIENT_SCOPE');
+    expect(response.headers['www-authenticate']).toContain('scope="alerts:read"');
+  });
+
+  it('answers 404 once its alert is deleted', async () => {
+    const { alert, file } = await alertWithFile();
+    await http.delete(`/api/alerts/${alert.id}`);
+    for (const path of ['', '/download'])
+      expectProblem(
+        await http.get(`/api/attachments/${file.id}${path}`),
+        404,
+        'ATTACHMENT_NOT_FOUND',
+      );
+  });
+});
+
+describe('promotion', () => {
+  it('carries the files of alerts into the case, equal ones once, and those of observables with them', async () => {
+    const shared = unique('shared');
+    const [first, second] = [await alertWithFile(shared), await alertWithFile(shared)];
+    await http
+      .post(`/api/alerts/${second.alert.id}/attachments`)
+      .attach('file', Buffer.from(unique('more')), 'more.txt');
+    const created = await http.post('/api/alerts/create-case').send({
+      title: 'With files',
+      statusValue: 'new',
+      severity: 2,
+      alertIds: [first.alert.id, second.alert.id],
+    });
+    const { caseId } = created.body as { caseId: string };
+    const listed = await http.get(`/api/cases/${caseId}/attachments`);
+    const files = listed.body as Attachment[];
+    expect(files.map(({ name }) => name).sort()).toEqual(['evidence.txt', 'more.txt']);
+    const observables = await http.get(`/api/cases/${caseId}/observables`);
+    expect(observables.body).toMatchObject([
+      { attachment: { id: files.find(({ name }) => name === 'evidence.txt')?.id } },
+    ]);
+    const third = await alertWithFile(shared);
+    expect((await http.post(`/api/alerts/${third.alert.id}/merge/${caseId}`)).status).toBe(200);
+    const merged = await http.get(`/api/cases/${caseId}/attachments`);
+    expect(merged.body).toEqual(files);
+    await http.delete(`/api/alerts/${first.alert.id}`);
+    const [file] = files;
+    expect((await http.get(`/api/attachments/${file?.id ?? ''}/download`)).status).toBe(200);
+  });
+});
