@@ -20,6 +20,7 @@ import {
   bulkCreateAlertsSchema,
   bulkCreatedSchema,
   createAlertSchema,
+  similarAlertSchema,
   bulkUpdateAlertsSchema,
   updateAlertSchema,
 } from './alerts.schema.js';
@@ -29,6 +30,7 @@ import type {
   BulkCreated,
   BulkUpdateAlerts,
   CreateAlert,
+  SimilarAlert,
   UpdateAlert,
 } from './alerts.schema.js';
 import { bulkDeleteBody, bulkDeletedSchema, bulkUpdatedSchema } from '../records/record-bulk.js';
@@ -145,6 +147,16 @@ export class AlertsController {
     @Param('id', { schema: idSchema }) id: string,
   ): Promise<JsonText<Alert>> {
     return this.alerts.get(principal, id);
+  }
+
+  @Get(':id/similar')
+  @Auth('alerts:read')
+  @Answers('List related alerts, with a score and why', z.array(similarAlertSchema))
+  similar(
+    @Caller() principal: Principal,
+    @Param('id', { schema: idSchema }) id: string,
+  ): Promise<SimilarAlert[]> {
+    return this.alerts.similar(principal, id);
   }
 
   @Patch(':id')

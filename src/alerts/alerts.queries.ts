@@ -13,6 +13,7 @@ import {
   STATUS_SQL,
   insertedSources,
   instantSql,
+  linkedCaseSql,
   newClientIdSql,
   newLinksSql,
   observableCountSql,
@@ -67,16 +68,10 @@ function storedColumns(
   observablesMax: number | null,
 ): string {
   const cleared = clearedFor(principal, 'o', params);
-  const linkedCase = [
-    'k.id = r.case_id AND k.deleted_at IS NULL',
-    visibleTo(principal, CASE_TABLES, 'k', params),
-    clearedFor(principal, 'k', params),
-  ].join(' AND ');
   return alertColumns(STORED, {
     observables: recordObservablesSql('alert_id', STORED, cleared, observablesMax),
     observableCount: observableCountSql('alert_id', STORED, cleared),
-    linkedCase: `(SELECT json_build_object('id', k.id, 'tinyId', k.tiny_id, 'title', k.title, 'statusValue', ks.value)
-   FROM cases k JOIN statuses ks ON ks.id = k.status_id WHERE ${linkedCase})`,
+    linkedCase: linkedCaseSql(principal, params),
   });
 }
 

@@ -198,6 +198,13 @@ export const mergeQuery = z.strictObject({
 
 export type MergeQuery = z.output<typeof mergeQuery>;
 
+const linkedCaseSchema = z.object({
+  id: z.string(),
+  tinyId: z.int(),
+  title: z.string(),
+  statusValue: z.string(),
+});
+
 /** An alert as answers carry it [C]; every key is always present. */
 export const alertSchema = z
   .object({
@@ -234,9 +241,7 @@ export const alertSchema = z
     observableCount: z.int(),
     visibleToAllOrganizations: z.boolean(),
     primaryAlertId: z.string().nullable(),
-    case: z
-      .object({ id: z.string(), tinyId: z.int(), title: z.string(), statusValue: z.string() })
-      .nullable(),
+    case: linkedCaseSchema.nullable(),
     assignee: userSchema.nullable(),
     aiInsights: z.record(z.string(), z.unknown()).nullable(),
     clientId: z.string().nullable(),
@@ -247,3 +252,34 @@ export const alertSchema = z
   .meta({ id: 'Alert' });
 
 export type Alert = z.output<typeof alertSchema>;
+
+/** An alert related to another: how much, and why. */
+export const similarAlertSchema = z
+  .object({
+    alert: z.object({
+      id: idSchema,
+      tinyId: z.int(),
+      title: z.string(),
+      severity: z.int(),
+      statusValue: z.string(),
+      createdAt: z.iso.datetime(),
+    }),
+    score: z.int().meta({
+      description:
+        '0 to 100: shared observables up to 55, title 25, source 8, nearness in time 8, type 4.',
+    }),
+    band: z
+      .enum(['high', 'potential', 'weak'])
+      .meta({ description: '`high` from 70, `potential` from 40.' }),
+    signals: z.object({
+      observables: z.int().meta({ description: 'Observables of equal type and value.' }),
+      title: z.number().meta({ description: 'How alike the titles are, 0 to 1.' }),
+      source: z.boolean(),
+      type: z.boolean(),
+      timeProximityHours: z.number().meta({ description: 'Hours between the creations.' }),
+    }),
+    case: linkedCaseSchema.nullable(),
+  })
+  .meta({ id: 'SimilarAlert' });
+
+export type SimilarAlert = z.output<typeof similarAlertSchema>;

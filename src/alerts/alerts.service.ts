@@ -11,6 +11,7 @@ import type { Page } from '../common/pagination.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
 import type { SqlParams } from '../database/sql.js';
+import { openParent } from '../records/parent.js';
 import { forEachRecord } from '../records/record-bulk.js';
 import type { BulkDelete, BulkDeleted, BulkUpdated } from '../records/record-bulk.js';
 import { listPage } from '../records/record-list.js';
@@ -20,13 +21,17 @@ import { RecordUpdater } from '../records/record-updater.service.js';
 import type { RecordAccess } from '../records/record-updater.service.js';
 import { softDelete } from '../records/record-writes.js';
 import { StatusesService } from '../statuses/statuses.service.js';
+import { findCandidates } from './alert-similarity.queries.js';
+import { bandOf, scoreOf } from './alert-similarity.js';
 import { toAlert } from './alert.mapper.js';
 import type { AlertRow } from './alert.mapper.js';
 import { alertConditions } from './alert-filter.js';
 import type { AlertListQuery } from './alert-filter.js';
 import { alertNotFound } from './alerts.errors.js';
 import { findAlert, findAlertText, listAlerts } from './alerts.queries.js';
-import type { Alert, BulkUpdateAlerts, UpdateAlert } from './alerts.schema.js';
+import type { Alert, BulkUpdateAlerts, SimilarAlert, UpdateAlert } from './alerts.schema.js';
+
+const SIMILAR_MAX = 50;
 
 @Injectable()
 export class AlertsService {
@@ -54,6 +59,20 @@ export class AlertsService {
       rows: (shape) => listAlerts(sql, principal, shape),
       count: (shape) => countRecords(sql, principal, ALERT_TABLES, shape),
     });
+  }
+
+  /** At most fifty related alerts, the most related first. */
+  async similar(principal: Principal, id: string): Promise<SimilarAlert[]> {
+    const sql = this.database.sqlFor(principal);
+    await openParent(sql, principal, { kind: 'alert', id, notFound: alertNotFound });
+    const candidates = await findCandidates(sql, principal, id);
+    return candidates
+      .map(({ alert, signals, case: linkedCase }) => {
+        const score = scoreOf(signals);
+        return { alert, score, band: bandOf(score), signals, case: linkedCase };
+      })
+      .sort((a, b) => b.score - a.score || (a.alert.createdAt < b.alert.createdAt ? 1 : -1))
+      .slice(0, SIMILAR_MAX);
   }
 
   async update(

@@ -1,4 +1,7 @@
+import { CASE_TABLES, clearedFor, visibleTo } from '../access/access.js';
 import { insertAttachmentsSql } from '../attachments/attachment-row.js';
+import type { Principal } from '../auth/principal.js';
+import type { SqlParams } from '../database/sql.js';
 import { insertObservablesSql } from '../observables/observable-row.js';
 import type { NewLinks } from './new-links.js';
 
@@ -60,6 +63,17 @@ export function recordObservablesSql(
   const bound = limit === null ? '' : `LIMIT ${limit}`;
   return `coalesce((SELECT json_agg(row_to_json(x)) FROM (
     ${observablesSql(`${sources.observables} o`)} WHERE ${where} ORDER BY o.created_at, o.id ${bound}) x), ${EMPTY})`;
+}
+
+/** The case of the alert `r`, where the caller may see it. */
+export function linkedCaseSql(principal: Principal, params: SqlParams): string {
+  const where = [
+    'k.id = r.case_id AND k.deleted_at IS NULL',
+    visibleTo(principal, CASE_TABLES, 'k', params),
+    clearedFor(principal, 'k', params),
+  ].join(' AND ');
+  return `(SELECT json_build_object('id', k.id, 'tinyId', k.tiny_id, 'title', k.title, 'statusValue', ks.value)
+   FROM cases k JOIN statuses ks ON ks.id = k.status_id WHERE ${where})`;
 }
 
 /** How many observables of the record `r` meet the condition on `o`. */
