@@ -1,4 +1,4 @@
-import { ALERT_TABLES, CASE_TABLES, clearedFor, visibleIds, visibleTo } from '../access/access.js';
+import { ALERT_TABLES, clearedFor, visibleIds, visibleTo } from '../access/access.js';
 import type { ListShape } from '../access/access.js';
 import { insertActivitiesSql } from '../activities/activity.js';
 import type { ActivityRow } from '../activities/activity.js';
