@@ -11,7 +11,7 @@ import { AlertsService } from './alerts.service.js';
 
 @Module({
   imports: [RecordsModule, ObservablesModule, CasesModule],
-  controllers: [AlertFilesController, AlertPromotionController, AlertsController],
+  controllers: [AlertsController, AlertFilesController, AlertPromotionController],
   providers: [AlertsService, AlertIntakeService, AlertPromotionService],
   exports: [AlertsService],
 })

@@ -39,7 +39,7 @@ export class FastExpressAdapter extends ExpressAdapter {
         IncomingMessage: Req as unknown as typeof http.IncomingMessage,
         ServerResponse: Res as unknown as typeof http.ServerResponse,
         maxHeaderSize: HEADER_BYTES_MAX,
-        requestTimeout: 120_000,
+        requestTimeout: 300_000,
         headersTimeout: 30_000,
         keepAliveTimeout: 65_000,
       },

@@ -7,11 +7,11 @@ import { dirname } from 'node:path';
  * One after the other, because Node's recursive `mkdir` never ends where a file system refuses with
  * `ENOENT`, as `/proc` does.
  */
-export function makeDirectory(path: string): boolean {
+export function makeDirectory(path: string, mode?: number): boolean {
   if (existsSync(path)) return false;
-  makeDirectory(dirname(path));
+  makeDirectory(dirname(path), mode);
   try {
-    mkdirSync(path);
+    mkdirSync(path, mode);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }

@@ -169,8 +169,11 @@ function curlExample(
   const schema = content['application/json']?.schema;
   const example = schema && exampleOf(schema, schemas);
   const parts = content['multipart/form-data']?.schema;
+  const answer = operation.responses['200'] as { content?: Record<string, unknown> } | undefined;
+  const isFile = answer?.content?.['application/octet-stream'] !== undefined;
+  const flags = method === 'get' ? (isFile ? '-OJ ' : '') : `-X ${method.toUpperCase()} `;
   const lines = [
-    `curl ${method === 'get' ? '' : `-X ${method.toUpperCase()} `}"$URL${path.replaceAll(/\{\w+\}/g, EXAMPLE_ID)}"`,
+    `curl ${flags}"$URL${path.replaceAll(/\{\w+\}/g, EXAMPLE_ID)}"`,
     ...(operation.security?.length ? ['-H "Authorization: Bearer $KEY"'] : []),
     ...(parts ? partsOf((parts as { example?: MultipartExample }).example ?? {}) : []),
     ...(example === undefined

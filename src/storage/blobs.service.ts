@@ -48,15 +48,20 @@ export class BlobsService implements OnApplicationBootstrap, OnApplicationShutdo
     if (this.timer) clearInterval(this.timer);
   }
 
-  /** Puts received files in their place; the caller must `release` them once it has attached them or not. */
+  /** Puts received files in their place, all or none; the caller must `release` them once it has attached them or not. */
   async keep(received: readonly ReceivedFile[]): Promise<KeptFile[]> {
     const kept: KeptFile[] = [];
-    for (const file of received) {
-      const unreferencedSince = await this.announce(file);
-      await this.files.place(file);
-      kept.push({ ...file, unreferencedSince });
+    try {
+      for (const file of received) {
+        kept.push({ ...file, unreferencedSince: await this.announce(file) });
+        await this.files.place(file);
+      }
+      return kept;
+    } catch (error) {
+      await Promise.all(received.map((file) => this.files.discard(file)));
+      await this.release(kept);
+      throw error;
     }
-    return kept;
   }
 
   /** Removes those that nothing names and nobody else has brought since. */

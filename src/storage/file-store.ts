@@ -1,12 +1,15 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import type { ReadStream } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
 import { AppConfig } from '../config/config.js';
 import { makeDirectory } from '../config/directory.js';
+
+/** Nobody but the server's user reads evidence. */
+const PRIVATE = 0o700;
 
 /** What identifies a content: digests in lower-case hex, the size in bytes. */
 export interface Content {
@@ -39,7 +42,7 @@ export class FileStore {
 
   /** Writes what the stream brings, with its digests; what does not come whole leaves nothing. */
   async receive(stream: Readable): Promise<ReceivedFile> {
-    makeDirectory(this.incoming);
+    makeDirectory(this.incoming, PRIVATE);
     const path = join(this.incoming, randomUUID());
     const digests = {
       sha256: createHash('sha256'),
@@ -73,7 +76,7 @@ export class FileStore {
   /** Moves a received file to the place of its content, durably. */
   async place(file: ReceivedFile): Promise<void> {
     const path = this.pathOf(file.sha256);
-    await mkdir(dirname(path), { recursive: true });
+    makeDirectory(dirname(path), PRIVATE);
     await rename(file.path, path);
     await syncDirectory(dirname(path));
   }

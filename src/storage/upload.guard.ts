@@ -124,7 +124,7 @@ export class UploadGuard implements CanActivate {
     const parts = await this.read(request, response);
     const { file = [], alert: [json] = [] } = parts;
     const received = file.flatMap((part) => part.received ?? []);
-    const kept = await this.keep(received);
+    const kept = await this.blobs.keep(received);
     response.once('close', () => void this.blobs.release(kept).catch(() => undefined));
     const files = file.map((part, index): UploadedFile => {
       const content = kept[index];
@@ -158,15 +158,6 @@ export class UploadGuard implements CanActivate {
       throw new AppError('BODY_TOO_LARGE', `A request may bring at most ${FILES_MAX} files.`);
     }
     return parts;
-  }
-
-  private async keep(received: readonly ReceivedFile[]): Promise<KeptFile[]> {
-    try {
-      return await this.blobs.keep(received);
-    } catch (error) {
-      await Promise.all(received.map((file) => this.files.discard(file)));
-      throw error;
-    }
   }
 
   private async discard({ received }: Part): Promise<void> {
