@@ -21,7 +21,9 @@ export default {
         path: '^src/(common|access|database|config|rate-limit)/',
         pathNot: '(request-log|problem\\.filter)\\.ts$',
       },
-      to: { path: '^src/(alerts|cases|observables|users|api-keys|records|statuses)/' },
+      to: {
+        path: '^src/(alerts|cases|observables|users|api-keys|records|statuses|tags|clients|custom-fields)/',
+      },
     },
     {
       name: 'pure-files-touch-no-database',

@@ -10,6 +10,7 @@ import { AuthGuard } from './auth/auth.guard.js';
 import { AuthModule } from './auth/auth.module.js';
 import { ScopeGuard } from './auth/scope.guard.js';
 import { CasesModule } from './cases/cases.module.js';
+import { ClientsModule } from './clients/clients.module.js';
 import { AnswerInterceptor } from './common/answer.interceptor.js';
 import { CommonModule } from './common/common.module.js';
 import { IdempotencyInterceptor } from './common/idempotency.interceptor.js';
@@ -33,6 +34,7 @@ const FEATURES = [
   ActivitiesModule,
   AttachmentsModule,
   TagsModule,
+  ClientsModule,
   UsersModule,
   ApiKeysModule,
   HealthModule,

@@ -60,6 +60,15 @@ export async function spend(api: TestApp, key: string): Promise<void> {
   for (const answer of await Promise.all(answers)) await answer.arrayBuffer();
 }
 
+/** The scopes of which any opens the settings to readers, and scopes that do not. */
+export const READ_SCOPES = ['alerts:read', 'cases:read', 'observables:read'] as const;
+export const NO_READ_SCOPES = [
+  'alerts:write',
+  'cases:write',
+  'observables:write',
+  'users:read',
+] as const;
+
 /** Defines the outcomes that every authenticated route has. */
 export function outcomesOf(context: () => { readonly api: TestApp; readonly tenant: Tenant }) {
   return {
@@ -69,6 +78,23 @@ export function outcomesOf(context: () => { readonly api: TestApp; readonly tena
         const { api } = context();
         expectProblem(await send(api.http(), probe), 401, 'AUTHENTICATION_REQUIRED');
         expectProblem(await send(api.http('cbr_live_x'), probe), 401, 'API_KEY_INVALID');
+      });
+    },
+
+    /** A setting that any of the read scopes opens, and none other. */
+    anyReadScope(pathOf: () => string | Promise<string>): void {
+      it.each(READ_SCOPES)('answers a key with %s alone', async (scope) => {
+        const { api, tenant } = context();
+        const { key } = await addKey(api.db, tenant, { scopes: [scope] });
+        expect((await api.http(key).get(await pathOf())).status).toBe(200);
+      });
+
+      it('answers 403 to a key without any of the read scopes', async () => {
+        const { api, tenant } = context();
+        const { key } = await addKey(api.db, tenant, { scopes: NO_READ_SCOPES });
+        const response = await api.http(key).get(await pathOf());
+        expectProblem(response, 403, 'INSUFFICIENT_SCOPE');
+        expect(response.headers['www-authenticate']).toContain(`scope="${READ_SCOPES.join(' ')}"`);
       });
     },
 

@@ -131,6 +131,13 @@ export function assertCleared(principal: Principal, record: WantedMarking): void
   }
 }
 
+/** The condition, for Prisma, on rows that belong to one tenant and are never shared: those of the caller's. */
+export function ownedBy(principal: Principal): { readonly organizationId?: { in: string[] } } {
+  return principal.everyOrganization
+    ? {}
+    : { organizationId: { in: [...principal.organizationIds] } };
+}
+
 /** Whether the record belongs to one of the caller's tenants; guests may not delete, merge or reshare it. */
 export function isOwner(principal: Principal, organizationId: string): boolean {
   return principal.everyOrganization || principal.organizationIds.includes(organizationId);

@@ -69,6 +69,7 @@ export const ERROR_CODES = {
   USER_NOT_FOUND: { status: 404, meaning: 'There is no such user for the caller.' },
   API_KEY_NOT_FOUND: { status: 404, meaning: 'There is no such API key for the caller.' },
   STATUS_NOT_FOUND: { status: 404, meaning: 'There is no such status.' },
+  CLIENT_NOT_FOUND: { status: 404, meaning: 'There is no such client for the caller.' },
   TAG_NOT_FOUND: { status: 404, meaning: 'There is no such tag for the caller.' },
   METHOD_NOT_ALLOWED: { status: 405, meaning: 'The route exists; `Allow` lists its methods.' },
   NOT_ACCEPTABLE: { status: 406, meaning: 'The route answers `application/json` only.' },

@@ -1,53 +1,89 @@
 import { COUNT_MAX, Page } from './pagination.js';
 import type { Cursors, Position } from './pagination.js';
 
-interface CreationQuery {
+interface SortedQuery {
   readonly limit: number;
   readonly cursor?: string | undefined;
   readonly sort: string;
   readonly count: boolean;
 }
 
-interface CreatedRow {
+interface Row {
   readonly id: string | number;
-  readonly createdAt: Date;
 }
 
 type Direction = 'asc' | 'desc';
 
-/** How Prisma reads one page by creation: what it adds to the WHERE, the order and the number of rows. */
-export interface CreationPage {
+/** A column that a list is sorted by, and how its values go into cursors and come back. */
+export interface SortColumn<R> {
+  readonly name: string;
+  toPosition(row: R): string | number;
+  fromPosition(value: string | number): unknown;
+}
+
+/** How Prisma reads one page: what it adds to the WHERE, the order and the number of rows. */
+export interface KeysetPage {
   readonly after: object;
-  readonly orderBy: [{ createdAt: Direction }, { id: Direction }];
+  readonly orderBy: Record<string, Direction>[];
   readonly take: number;
 }
 
-/** A page of rows by creation and id, through Prisma. */
-export async function pageByCreation<Row extends CreatedRow>(
+export const BY_CREATION: SortColumn<{ readonly createdAt: Date }> = {
+  name: 'createdAt',
+  toPosition: (row) => row.createdAt.toISOString(),
+  fromPosition: (value) => new Date(value),
+};
+
+/** A page of rows by a column and id, through Prisma. */
+export async function pageByColumn<R extends Row>(
   list: string,
-  query: CreationQuery,
+  query: SortedQuery,
   cursors: Cursors,
-  read: (page: CreationPage) => Promise<Row[]>,
+  column: SortColumn<R>,
+  read: (page: KeysetPage) => Promise<R[]>,
   count: (take: number) => Promise<number>,
-): Promise<Page<Row>> {
+): Promise<Page<R>> {
   const direction: Direction = query.sort.startsWith('-') ? 'desc' : 'asc';
   const [rows, total] = await Promise.all([
     read({
-      after: keysetAfter(cursors.decode(list, query), direction),
-      orderBy: [{ createdAt: direction }, { id: direction }],
+      after: keysetAfter(cursors.decode(list, query), column, direction),
+      orderBy: [{ [column.name]: direction }, { id: direction }],
       take: query.limit + 1,
     }),
     query.count ? count(COUNT_MAX + 1) : null,
   ]);
   return Page.of(rows, query, total, (last) =>
-    cursors.encode(list, query, [last.createdAt.toISOString(), last.id]),
+    cursors.encode(list, query, [column.toPosition(last), last.id]),
   );
 }
 
-function keysetAfter(position: Position | null, direction: Direction): object {
+/** A page of rows by creation and id, through Prisma. */
+export function pageByCreation<R extends Row & { readonly createdAt: Date }>(
+  list: string,
+  query: SortedQuery,
+  cursors: Cursors,
+  read: (page: KeysetPage) => Promise<R[]>,
+  count: (take: number) => Promise<number>,
+): Promise<Page<R>> {
+  return pageByColumn<R>(list, query, cursors, BY_CREATION, read, count);
+}
+
+function keysetAfter<R>(
+  position: Position | null,
+  column: SortColumn<R>,
+  direction: Direction,
+): object {
   if (!position) return {};
-  const [createdAt, id] = position;
-  const at = new Date(createdAt);
+  const [sortValue, id] = position;
+  const value = column.fromPosition(sortValue);
   const beyond = direction === 'desc' ? 'lt' : 'gt';
-  return { OR: [{ createdAt: { [beyond]: at } }, { createdAt: at, id: { [beyond]: id } }] };
+  return {
+    OR: [{ [column.name]: { [beyond]: value } }, { [column.name]: value, id: { [beyond]: id } }],
+  };
+}
+
+/** The condition that a text begins with another, taken literally and without regard to case. */
+export function beginningWith(text: string): { startsWith: string; mode: 'insensitive' } {
+  // Prisma leaves the wildcards of LIKE as they are.
+  return { startsWith: text.replace(/[\\%_]/g, '\\$&'), mode: 'insensitive' };
 }

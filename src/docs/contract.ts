@@ -11,6 +11,10 @@ type Problem = NonNullable<Responses[string]>;
 
 const EXAMPLE_ID = '01900000-0000-7000-8000-000000000000';
 
+/** An id that people read, as paths carry it: digits. */
+const INTEGER_ID = { type: 'integer', minimum: 1, maximum: 2_147_483_647 };
+const EXAMPLE_INTEGER_ID = 1;
+
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 
 const problemSchema = z
@@ -130,7 +134,10 @@ function describeParameter(parameter: NonNullable<Operation['parameters']>[numbe
   delete schema.description;
   const type = parameter.in === 'query' ? QUERY_TYPES[parameter.name] : undefined;
   if (type) parameter.schema = type;
-  if (parameter.in === 'path') parameter.example = EXAMPLE_ID;
+  if (parameter.in !== 'path') return;
+  const isInteger = String(schema.pattern).startsWith('^\\d');
+  if (isInteger) parameter.schema = INTEGER_ID;
+  parameter.example = isInteger ? EXAMPLE_INTEGER_ID : EXAMPLE_ID;
 }
 
 /** The errors an operation may answer, which follow from its form. */
@@ -147,7 +154,7 @@ function errorStatuses(
     ...(isGuarded ? [401, 403] : []),
     ...(path.includes('{') ? [404] : []),
     ...(isGuarded ? [406] : []),
-    ...(isGuarded && method === 'post' ? [409] : []),
+    ...(isGuarded && method !== 'get' ? [409] : []),
     ...(isGuarded && method !== 'get' && path.includes('{') ? [412] : []),
     ...(hasBody ? [413, 415] : []),
     ...(isGuarded && method === 'post' ? [422] : []),
@@ -173,7 +180,7 @@ function curlExample(
   const isFile = answer?.content?.['application/octet-stream'] !== undefined;
   const flags = method === 'get' ? (isFile ? '-OJ ' : '') : `-X ${method.toUpperCase()} `;
   const lines = [
-    `curl ${flags}"$URL${path.replaceAll(/\{\w+\}/g, EXAMPLE_ID)}"`,
+    `curl ${flags}"$URL${examplePath(operation, path)}"`,
     ...(operation.security?.length ? ['-H "Authorization: Bearer $KEY"'] : []),
     ...(parts ? partsOf((parts as { example?: MultipartExample }).example ?? {}) : []),
     ...(example === undefined
@@ -192,6 +199,14 @@ function partsOf(example: MultipartExample): string[] {
       ? value.map((file: string) => `-F '${name}=@${file}'`)
       : [`-F '${name}=${JSON.stringify(value)}'`],
   );
+}
+
+/** The path with an example for each of its parameters. */
+function examplePath(operation: Operation, path: string): string {
+  return path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
+    const parameter = operation.parameters?.find((each) => 'name' in each && each.name === name);
+    return String(parameter && 'example' in parameter ? parameter.example : EXAMPLE_ID);
+  });
 }
 
 /** The example of a schema, through its references. */

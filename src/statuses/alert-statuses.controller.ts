@@ -34,6 +34,16 @@ export class AlertStatusesController {
     return this.statuses.list(principal, 'alert');
   }
 
+  @Get(':id')
+  @AuthAnyOf('alerts:read', 'cases:read', 'observables:read')
+  @Answers('Read a status of alerts', statusDetailSchema)
+  get(
+    @Caller() principal: Principal,
+    @Param('id', { schema: idSchema }) id: string,
+  ): Promise<StatusDetail> {
+    return this.statuses.get(principal, 'alert', id);
+  }
+
   @Post()
   @Auth('admin:*')
   @CreatesAt('alert-statuses')

@@ -34,6 +34,16 @@ export class CaseStatusesController {
     return this.statuses.list(principal, 'case');
   }
 
+  @Get(':id')
+  @AuthAnyOf('alerts:read', 'cases:read', 'observables:read')
+  @Answers('Read a status of cases', statusDetailSchema)
+  get(
+    @Caller() principal: Principal,
+    @Param('id', { schema: idSchema }) id: string,
+  ): Promise<StatusDetail> {
+    return this.statuses.get(principal, 'case', id);
+  }
+
   @Post()
   @Auth('admin:*')
   @CreatesAt('case-statuses')

@@ -1,17 +1,19 @@
 import { Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import { assertPlatformAdmin } from '../access/access.js';
-import { insertActivitiesSql, toActivityRow } from '../activities/activity.js';
+import { toActivityRow } from '../activities/activity.js';
 import type { FieldChange } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
-import { alreadyTaken, invalidValue } from '../common/errors.js';
+import { invalidValue } from '../common/errors.js';
 import type { Precondition } from '../common/etag.js';
+import { orAlreadyTaken } from '../common/unique.js';
 import { ChangeFeed } from '../database/change-feed.js';
-import { isForeignKeyViolation, isUniqueViolation } from '../database/database-errors.js';
+import { isForeignKeyViolation } from '../database/database-errors.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
 import type { Tx } from '../database/sql.js';
+import { moveRecords } from '../records/record-moves.js';
 import { statusInUse, statusNotFound, statusProtected } from './statuses.errors.js';
 import type { CreateStatus, StatusDetail, UpdateStatus } from './statuses.schema.js';
 import { StatusesService, toStatusValue } from './statuses.service.js';
@@ -34,10 +36,16 @@ export class StatusAdminService {
     return [...(await this.statuses.list(principal, kind)).values()].map(toStatusDetail);
   }
 
+  async get(principal: Principal, kind: StatusKind, id: string): Promise<StatusDetail> {
+    const status = (await this.list(principal, kind)).find((each) => each.id === id);
+    if (!status) throw statusNotFound();
+    return status;
+  }
+
   async create(principal: Principal, kind: StatusKind, input: CreateStatus): Promise<StatusDetail> {
     assertPlatformAdmin(principal);
     const value = input.value ?? valueOfLabel(input.label);
-    const status = await this.write(value, () =>
+    const status = await this.write(principal, kind, value, () =>
       this.database.transaction(principal, async (tx) => {
         const last = await tx.status.aggregate({ where: { kind }, _max: { position: true } });
         const row = await tx.status.create({
@@ -69,7 +77,7 @@ export class StatusAdminService {
     precondition: Precondition,
   ): Promise<StatusDetail> {
     assertPlatformAdmin(principal);
-    const status = await this.write(input.value ?? '', () =>
+    const status = await this.write(principal, kind, input.value ?? '', () =>
       this.database.transaction(principal, async (tx) => {
         const before = await this.lock(tx, kind, id);
         precondition.assertMatches(before.version);
@@ -141,16 +149,17 @@ export class StatusAdminService {
       oldValue: from.value,
       newValue: to.value,
     });
-    await sqlIn(tx)(
-      `WITH moved AS (
-         UPDATE ${kind}s SET status_id = $2::uuid, version = version + 1, updated_at = now(),
-           in_progress_at = CASE WHEN $4 = 'InProgress' THEN coalesce(in_progress_at, now()) ELSE in_progress_at END,
-           closed_at = CASE WHEN $4 = 'Closed' THEN coalesce(closed_at, now()) ELSE closed_at END
-         WHERE status_id = $1::uuid RETURNING id),
-       lines AS (SELECT jsonb_agg($3::jsonb || jsonb_build_object('${kind}Id', id)) AS rows FROM moved),
-       history AS (${insertActivitiesSql("coalesce((SELECT rows FROM lines), '[]')")})
-       SELECT count(*)::int FROM moved`,
-      [from.id, to.id, JSON.stringify(line), to.stage],
+    await moveRecords(
+      sqlIn(tx),
+      kind,
+      {
+        set: `status_id = $2::uuid,
+          in_progress_at = CASE WHEN $3 = 'InProgress' THEN coalesce(in_progress_at, now()) ELSE in_progress_at END,
+          closed_at = CASE WHEN $3 = 'Closed' THEN coalesce(closed_at, now()) ELSE closed_at END`,
+        where: 'status_id = $1::uuid',
+        values: [from.id, to.id, to.stage],
+      },
+      line,
     );
     return to;
   }
@@ -163,14 +172,17 @@ export class StatusAdminService {
   }
 
   /** Runs a write that may meet another status with the same value. */
-  private async write(value: string, work: () => Promise<Status>): Promise<Status> {
-    try {
-      return await work();
-    } catch (error) {
-      if (isUniqueViolation(error))
-        throw alreadyTaken(`A status with the value ${value} is there already.`);
-      throw error;
-    }
+  private write(
+    principal: Principal,
+    kind: StatusKind,
+    value: string,
+    work: () => Promise<Status>,
+  ): Promise<Status> {
+    return orAlreadyTaken(work, `A status with the value ${value} is there already.`, () =>
+      this.database
+        .prismaFor(principal)
+        .status.findFirst({ where: { kind, value }, select: { id: true } }),
+    );
   }
 
   private async announce(

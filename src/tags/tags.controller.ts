@@ -27,6 +27,16 @@ export class TagsController {
     return this.tags.list(principal, query);
   }
 
+  @Get(':id')
+  @AuthAnyOf('alerts:read', 'cases:read', 'observables:read')
+  @Answers('Read a tag', tagAnswerSchema)
+  get(
+    @Caller() principal: Principal,
+    @Param('id', { schema: tagIdSchema }) id: number,
+  ): Promise<Tag> {
+    return this.tags.get(principal, id);
+  }
+
   @Post()
   @Auth('admin:*')
   @CreatesAt('tags')

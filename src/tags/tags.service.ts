@@ -1,17 +1,17 @@
 import { Injectable } from '@nestjs/common';
+import { ownedBy } from '../access/access.js';
 import { insertActivitiesSql, toActivityRow } from '../activities/activity.js';
 import type { FieldChange } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
-import { AppError, alreadyTaken } from '../common/errors.js';
-import { pageByCreation } from '../common/keyset.js';
+import { AppError } from '../common/errors.js';
+import { beginningWith, pageByCreation } from '../common/keyset.js';
 import { Cursors } from '../common/pagination.js';
 import type { Page } from '../common/pagination.js';
-import { isUniqueViolation } from '../database/database-errors.js';
+import { findByName, orAlreadyTaken } from '../common/unique.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
 import type { Tx } from '../database/sql.js';
-import type { Prisma } from '../generated/prisma/client.js';
 import type { Tag } from '../records/answer.schema.js';
 import type { CreateTag, TagListQuery, UpdateTag } from './tags.schema.js';
 
@@ -29,11 +29,8 @@ export class TagsService {
   async list(principal: Principal, query: TagListQuery): Promise<Page<Tag>> {
     const { tag } = this.database.prismaFor(principal);
     const where = {
-      ...visibleTags(principal),
-      ...(query.q !== undefined && {
-        // Prisma leaves the wildcards of LIKE as they are.
-        name: { startsWith: query.q.replace(/[\\%_]/g, '\\$&'), mode: 'insensitive' as const },
-      }),
+      ...ownedBy(principal),
+      ...(query.q !== undefined && { name: beginningWith(query.q) }),
     };
     const page = await pageByCreation(
       'tags',
@@ -50,35 +47,50 @@ export class TagsService {
     return page.map(({ id, name, color }) => ({ id, name, color }));
   }
 
-  create(principal: Principal, input: CreateTag): Promise<Tag> {
+  async get(principal: Principal, id: number): Promise<Tag> {
+    const tag = await this.database
+      .prismaFor(principal)
+      .tag.findFirst({ where: { id, ...ownedBy(principal) }, select: SELECT });
+    if (!tag) throw tagNotFound();
+    return tag;
+  }
+
+  create(principal: Principal, { name, color }: CreateTag): Promise<Tag> {
     const { organizationId } = principal;
-    return this.write(input.name, () =>
-      this.database.transaction(principal, async (tx) => {
-        const { color } = input;
-        const data = { organizationId, name: input.name, ...(color !== undefined && { color }) };
-        const tag = await tx.tag.create({ data, select: SELECT });
-        await this.record(tx, principal, 'tag.created', tag.id, organizationId, [
-          { field: 'name', old: null, new: tag.name },
-        ]);
-        return tag;
-      }),
+    const work = async (tx: Tx) => {
+      const data = { organizationId, name, ...(color !== undefined && { color }) };
+      const tag = await tx.tag.create({ data, select: SELECT });
+      await this.record(tx, principal, 'tag.created', tag.id, organizationId, [
+        { field: 'name', old: null, new: tag.name },
+      ]);
+      return tag;
+    };
+    return orAlreadyTaken(
+      () => this.database.transaction(principal, work),
+      nameTaken(name),
+      () => this.holderOf(principal, organizationId, name),
     );
   }
 
   update(principal: Principal, id: number, { name, color }: UpdateTag): Promise<Tag> {
-    return this.write(name ?? '', () =>
-      this.database.transaction(principal, async (tx) => {
-        const before = await this.lock(tx, principal, id);
-        const data = { ...(name !== undefined && { name }), ...(color !== undefined && { color }) };
-        const after = await tx.tag.update({ where: { id }, data, select: SELECT });
-        const changes = Object.keys(data).map((field) => ({
-          field,
-          old: before[field as keyof Tag],
-          new: after[field as keyof Tag],
-        }));
-        await this.record(tx, principal, 'tag.updated', id, before.organizationId, changes);
-        return after;
-      }),
+    let organizationId = principal.organizationId;
+    const work = async (tx: Tx) => {
+      const before = await this.lock(tx, principal, id);
+      ({ organizationId } = before);
+      const data = { ...(name !== undefined && { name }), ...(color !== undefined && { color }) };
+      const after = await tx.tag.update({ where: { id }, data, select: SELECT });
+      const changes = Object.keys(data).map((field) => ({
+        field,
+        old: before[field as keyof Tag],
+        new: after[field as keyof Tag],
+      }));
+      await this.record(tx, principal, 'tag.updated', id, organizationId, changes);
+      return after;
+    };
+    return orAlreadyTaken(
+      () => this.database.transaction(principal, work),
+      nameTaken(name),
+      () => this.holderOf(principal, organizationId, name),
     );
   }
 
@@ -114,20 +126,15 @@ export class TagsService {
   private async lock(tx: Tx, principal: Principal, id: number) {
     await tx.$queryRaw`SELECT id FROM tags WHERE id = ${id}::int FOR UPDATE`;
     const tag = await tx.tag.findFirst({
-      where: { id, ...visibleTags(principal) },
+      where: { id, ...ownedBy(principal) },
       select: { ...SELECT, organizationId: true },
     });
-    if (!tag) throw new AppError('TAG_NOT_FOUND', 'No such tag.');
+    if (!tag) throw tagNotFound();
     return tag;
   }
 
-  private async write(name: string, work: () => Promise<Tag>): Promise<Tag> {
-    try {
-      return await work();
-    } catch (error) {
-      if (isUniqueViolation(error)) throw alreadyTaken(`A tag named ${name} is there already.`);
-      throw error;
-    }
+  private holderOf(principal: Principal, organizationId: string, name = '') {
+    return findByName(this.database.sqlFor(principal), 'tags', organizationId, name);
   }
 
   private record(
@@ -148,8 +155,10 @@ export class TagsService {
   }
 }
 
-function visibleTags(principal: Principal): Prisma.TagWhereInput {
-  return principal.everyOrganization
-    ? {}
-    : { organizationId: { in: [...principal.organizationIds] } };
+function tagNotFound(): AppError {
+  return new AppError('TAG_NOT_FOUND', 'No such tag.');
+}
+
+function nameTaken(name = ''): string {
+  return `A tag named ${name} is there already.`;
 }

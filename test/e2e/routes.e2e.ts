@@ -5,7 +5,7 @@ import type { ErrorCode } from '../../src/common/error-codes.js';
 import { startTestApp } from '../app.js';
 import type { TestApp } from '../app.js';
 import { operationsOf } from '../document.js';
-import { addKey, addTag, createTenant, fingerprint } from '../factories.js';
+import { addClient, addKey, addTag, createTenant, fingerprint } from '../factories.js';
 import type { Tenant } from '../factories.js';
 import { expectProblem } from '../matchers.js';
 import { MISSING_ID, send } from '../outcomes.js';
@@ -61,6 +61,8 @@ const BODIES: Readonly<Record<string, object>> = {
   'POST /api/cases/bulk/delete': { ids: [MISSING_ID] },
   'POST /api/tags': { name: 'from the route table' },
   'PATCH /api/tags/:id': { name: 'changed' },
+  'POST /api/clients': { name: 'From the route table' },
+  'PATCH /api/clients/:id': { name: 'Changed' },
   'POST /api/alert-statuses': { label: 'From the route table', stage: 'Closed' },
   'PATCH /api/alert-statuses/:id': { label: 'Changed' },
   'POST /api/case-statuses': { label: 'From the route table', stage: 'Closed' },
@@ -92,6 +94,7 @@ const BODILESS = new Set([
   'POST /api/alerts/:alertId/merge/:caseId',
   'DELETE /api/cases/:id/alerts/:alertId',
   'DELETE /api/tags/:id',
+  'DELETE /api/clients/:id',
   'DELETE /api/alert-statuses/:id',
   'DELETE /api/case-statuses/:id',
   'DELETE /api/api-keys/:id',
@@ -132,6 +135,11 @@ const KINDS: Readonly<Record<string, Kind>> = {
     code: 'TAG_NOT_FOUND',
     make: async ({ organizationId }) => String((await addTag(api.db, organizationId)).id),
     missing: MISSING_TAG,
+  },
+  clients: {
+    code: 'CLIENT_NOT_FOUND',
+    make: async ({ organizationId }) => (await addClient(api.db, organizationId)).id,
+    missing: MISSING_ID,
   },
   'alert-statuses': { code: 'STATUS_NOT_FOUND', missing: MISSING_ID },
   'case-statuses': { code: 'STATUS_NOT_FOUND', missing: MISSING_ID },

@@ -9,7 +9,7 @@ import type { Agent, TestApp } from '../app.js';
 import { addKey, addTag, createTenant, unique } from '../factories.js';
 import type { Tenant } from '../factories.js';
 import { expectInvalid, expectMatches, expectProblem } from '../matchers.js';
-import { MISSING_ID, outcomesOf, readAll } from '../outcomes.js';
+import { MISSING_ID, NO_READ_SCOPES, READ_SCOPES, outcomesOf, readAll } from '../outcomes.js';
 
 let api: TestApp;
 /** An organization's administrator. */
@@ -42,8 +42,6 @@ afterAll(async () => {
 });
 
 const RECORD = { title: 'Has settings', statusValue: 'new', severity: 2 };
-const READ_SCOPES = ['alerts:read', 'cases:read', 'observables:read'] as const;
-const NO_READ_SCOPES = ['alerts:write', 'cases:write', 'observables:write', 'users:read'] as const;
 
 async function create(kind: 'alert' | 'case', body: object = {}, agent = http): Promise<Alert> {
   const response = await agent.post(`/api/${kind}s`).send({ ...RECORD, ...body });
@@ -63,21 +61,6 @@ function historyOf(kind: 'alert' | 'case', id: string) {
      FROM activities WHERE ${kind}_id = $1 AND action <> 'created' ORDER BY id`,
     [id],
   );
-}
-
-/** A list that any of the read scopes opens, and none other. */
-function anyReadScope(path: string): void {
-  it.each(READ_SCOPES)('answers a key with %s alone', async (scope) => {
-    const { key } = await addKey(api.db, tenant, { scopes: [scope] });
-    expect((await api.http(key).get(path)).status).toBe(200);
-  });
-
-  it('answers 403 to a key without any of the read scopes', async () => {
-    const { key } = await addKey(api.db, tenant, { scopes: NO_READ_SCOPES });
-    const response = await api.http(key).get(path);
-    expectProblem(response, 403, 'INSUFFICIENT_SCOPE');
-    expect(response.headers['www-authenticate']).toContain(`scope="${READ_SCOPES.join(' ')}"`);
-  });
 }
 
 const outcomes = outcomesOf(() => ({ api, tenant }));
@@ -154,8 +137,36 @@ describe.each(STATUSES)('$path', ({ path, kind, seeded, kept }) => {
     });
 
     outcomes.unauthenticated({ method: 'get', path: () => path });
-    anyReadScope(path);
+    outcomes.anyReadScope(() => path);
     outcomes.limited({ method: 'get', path: () => path }, ['alerts:read']);
+  });
+
+  describe('GET /:id', () => {
+    it('answers what the Location of a new one names, with its ETag', async () => {
+      const response = await platform.post(path).send({ label: unique('Label'), stage: 'New' });
+      made.add((response.body as StatusDetail).id);
+      const read = await http.get(response.headers.location ?? '');
+      expect(read.status).toBe(200);
+      expect(read.body).toEqual(response.body);
+      expect(read.headers.etag).toBe('"1"');
+    });
+
+    it('answers 400 to an id that is none', async () => {
+      expectInvalid(await http.get(`${path}/x`), ['id']);
+    });
+
+    const probe = { method: 'get' as const, path: () => `${path}/${MISSING_ID}` };
+    outcomes.unauthenticated(probe);
+    outcomes.anyReadScope(async () => `${path}/${(await named('new')).id}`);
+
+    it('answers 404 to a missing one, a deleted one and one of the other kind', async () => {
+      const { id } = await add();
+      expect((await platform.delete(`${path}/${id}`)).status).toBe(204);
+      const elsewhere = kind === 'alert' ? '/api/case-statuses' : '/api/alert-statuses';
+      const { id: kept } = await named('new');
+      for (const each of [`${path}/${MISSING_ID}`, `${path}/${id}`, `${elsewhere}/${kept}`])
+        expectProblem(await http.get(each), 404, 'STATUS_NOT_FOUND');
+    });
   });
 
   describe('POST', () => {
@@ -345,7 +356,8 @@ describe.each(STATUSES)('$path', ({ path, kind, seeded, kept }) => {
 
     it('answers 409 to a value that another has', async () => {
       const { id } = await add();
-      expectProblem(await patch(id, { value: 'new' }), 409, 'CONFLICT');
+      const problem = expectProblem(await patch(id, { value: 'new' }), 409, 'CONFLICT');
+      expect(problem.conflictingId).toBe((await named('new')).id);
     });
 
     it('answers 412 to a stale If-Match', async () => {
@@ -529,8 +541,33 @@ describe('/api/tags', () => {
     );
 
     outcomes.unauthenticated({ method: 'get', path: () => path });
-    anyReadScope(path);
+    outcomes.anyReadScope(() => path);
     outcomes.limited({ method: 'get', path: () => path }, ['cases:read']);
+  });
+
+  describe('GET /:id', () => {
+    it('answers what the Location of a new one names', async () => {
+      const response = await http.post(path).send({ name: unique('tag') });
+      const read = await http.get(response.headers.location ?? '');
+      expect(read.status).toBe(200);
+      expect(read.body).toEqual(response.body);
+    });
+
+    it('answers 400 to an id that is none', async () => {
+      for (const id of ['x', '0', '1.5', '2147483648', MISSING_ID])
+        expectInvalid(await http.get(`${path}/${id}`), ['id']);
+    });
+
+    outcomes.unauthenticated({ method: 'get', path: () => `${path}/1` });
+    outcomes.anyReadScope(async () => `${path}/${(await add()).id}`);
+
+    it('answers 404 to a missing tag, a deleted one and one of another tenant', async () => {
+      const { id } = await add();
+      await http.delete(`${path}/${id}`);
+      const foreign = await addTag(api.db, other.organizationId);
+      for (const each of [2_147_483_647, id, foreign.id])
+        expectProblem(await http.get(`${path}/${each}`), 404, 'TAG_NOT_FOUND');
+    });
   });
 
   describe('POST', () => {
@@ -561,9 +598,11 @@ describe('/api/tags', () => {
     outcomes.insufficientScope(probe, 'admin:*', [...READ_SCOPES, ...NO_READ_SCOPES]);
 
     it('answers 409 to a name of the tenant in any case, and takes one of another', async () => {
-      const { name } = await add();
-      for (const each of [name, name.toUpperCase(), ` ${name} `])
-        expectProblem(await http.post(path).send({ name: each }), 409, 'CONFLICT');
+      const { id, name } = await add();
+      for (const each of [name, name.toUpperCase(), ` ${name} `]) {
+        const problem = expectProblem(await http.post(path).send({ name: each }), 409, 'CONFLICT');
+        expect(problem.conflictingId).toBe(String(id));
+      }
       await add({ name }, api.http(other.key));
     });
   });
@@ -622,7 +661,8 @@ describe('/api/tags', () => {
 
     it('answers 409 to the name of another in any case', async () => {
       const [a, b] = [await add(), await add()];
-      expectProblem(await patch(a.id, { name: b.name.toUpperCase() }), 409, 'CONFLICT');
+      const response = await patch(a.id, { name: b.name.toUpperCase() });
+      expect(expectProblem(response, 409, 'CONFLICT').conflictingId).toBe(String(b.id));
     });
   });
 

@@ -1,0 +1,234 @@
+import { Injectable } from '@nestjs/common';
+import { v7 as uuidv7 } from 'uuid';
+import { ownedBy } from '../access/access.js';
+import { toActivityRow } from '../activities/activity.js';
+import type { FieldChange } from '../audit/audit-entry.js';
+import { AuditService } from '../audit/audit.service.js';
+import type { Principal } from '../auth/principal.js';
+import { invalidValue, referencesNotFound } from '../common/errors.js';
+import type { Precondition } from '../common/etag.js';
+import { beginningWith, pageByCreation } from '../common/keyset.js';
+import { Cursors } from '../common/pagination.js';
+import type { Page } from '../common/pagination.js';
+import { findByName, orAlreadyTaken } from '../common/unique.js';
+import { Database } from '../database/database.service.js';
+import { sqlIn } from '../database/sql.js';
+import type { Tx } from '../database/sql.js';
+import { moveRecords } from '../records/record-moves.js';
+import type { RecordKind } from '../records/record-writes.js';
+import { clientSelect, toClient } from './client.mapper.js';
+import type { ClientRow } from './client.mapper.js';
+import { clientInUse, clientNotFound } from './clients.errors.js';
+import type { Client, ClientListQuery, CreateClient, UpdateClient } from './clients.schema.js';
+
+type LockedClient = ClientRow & { readonly organizationId: string };
+
+const AUDIT_BATCH = 1_000;
+
+/** The customers of a tenant; alerts and cases find or create them by name as well. */
+@Injectable()
+export class ClientsService {
+  constructor(
+    private readonly database: Database,
+    private readonly audit: AuditService,
+    private readonly cursors: Cursors,
+  ) {}
+
+  async list(principal: Principal, query: ClientListQuery): Promise<Page<Client>> {
+    const { client } = this.database.prismaFor(principal);
+    const where = {
+      ...ownedBy(principal),
+      ...(query.q !== undefined && { name: beginningWith(query.q) }),
+    };
+    const page = await pageByCreation(
+      'clients',
+      query,
+      this.cursors,
+      ({ after, ...order }) =>
+        client.findMany({ where: { AND: [where, after] }, ...order, select: clientSelect }),
+      (take) => client.count({ where, take }),
+    );
+    return page.map(toClient);
+  }
+
+  async get(principal: Principal, id: string): Promise<Client> {
+    const row = await this.database
+      .prismaFor(principal)
+      .client.findFirst({ where: { id, ...ownedBy(principal) }, select: clientSelect });
+    if (!row) throw clientNotFound();
+    return toClient(row);
+  }
+
+  async create(principal: Principal, { name }: CreateClient): Promise<Client> {
+    const { organizationId } = principal;
+    const work = async (tx: Tx) => {
+      const data = { id: uuidv7(), organizationId, name };
+      const row = await tx.client.create({ data, select: clientSelect });
+      await this.record(tx, principal, 'client.created', { ...row, organizationId }, [
+        { field: 'name', old: null, new: name },
+      ]);
+      return row;
+    };
+    const row = await orAlreadyTaken(
+      () => this.database.transaction(principal, work),
+      nameTaken(name),
+      () => this.holderOf(principal, organizationId, name),
+    );
+    return toClient(row);
+  }
+
+  async update(
+    principal: Principal,
+    id: string,
+    { name }: UpdateClient,
+    precondition: Precondition,
+  ): Promise<Client> {
+    let { organizationId } = principal;
+    const work = async (tx: Tx): Promise<ClientRow> => {
+      const [before] = await this.lock(tx, principal, [id]);
+      if (!before) throw clientNotFound();
+      ({ organizationId } = before);
+      precondition.assertMatches(before.version);
+      if (name === undefined || name === before.name) return before;
+      const data = { name, version: { increment: 1 } };
+      const after = await tx.client.update({ where: { id }, data, select: clientSelect });
+      await this.record(tx, principal, 'client.updated', before, [
+        { field: 'name', old: before.name, new: name },
+      ]);
+      return after;
+    };
+    const row = await orAlreadyTaken(
+      () => this.database.transaction(principal, work),
+      nameTaken(name),
+      () => this.holderOf(principal, organizationId, name),
+    );
+    return toClient(row);
+  }
+
+  /** Deletes a client; alerts and cases that name it take the one named by `replaceWith`. */
+  async remove(
+    principal: Principal,
+    id: string,
+    replaceWith: string | undefined,
+    precondition: Precondition,
+  ): Promise<void> {
+    await this.database.transaction(principal, async (tx) => {
+      const locked = await this.lock(tx, principal, [id, replaceWith ?? id]);
+      const client = locked.find((each) => each.id === id);
+      if (!client) throw clientNotFound();
+      precondition.assertMatches(client.version);
+      const successor = replaceWith === undefined ? null : successorOf(client, locked, replaceWith);
+      if (successor) {
+        await this.move(tx, principal, 'alert', client, successor);
+        await this.move(tx, principal, 'case', client, successor);
+      } else if (await isNamed(tx, id)) {
+        throw clientInUse();
+      }
+      // Deleted records that still name it lose it by the foreign key.
+      await tx.client.delete({ where: { id } });
+      await this.record(tx, principal, 'client.deleted', client, [
+        { field: 'name', old: client.name, new: successor?.name ?? null },
+      ]);
+    });
+  }
+
+  /** Gives every record of a client another one, with a line of history and an audit entry each. */
+  private async move(
+    tx: Tx,
+    principal: Principal,
+    kind: RecordKind,
+    from: LockedClient,
+    to: LockedClient,
+  ): Promise<void> {
+    const ids = await moveRecords(
+      sqlIn(tx),
+      kind,
+      {
+        set: 'client_id = $2::uuid',
+        where: 'client_id = $1::uuid AND deleted_at IS NULL',
+        values: [from.id, to.id],
+      },
+      toActivityRow(principal, {
+        action: 'updated',
+        fieldName: 'clientName',
+        oldValue: from.name,
+        newValue: to.name,
+      }),
+    );
+    const changes = [
+      { field: 'clientId', old: from.id, new: to.id },
+      { field: 'clientName', old: from.name, new: to.name },
+    ];
+    for (let start = 0; start < ids.length; start += AUDIT_BATCH) {
+      const entries = ids.slice(start, start + AUDIT_BATCH).map((targetId) => ({
+        action: `${kind}.updated`,
+        targetKind: kind,
+        targetId,
+        organizationId: from.organizationId,
+        changes,
+      }));
+      await this.audit.record(tx, principal, ...entries);
+    }
+  }
+
+  /** Holds the visible ones of these clients, in one order for everybody. */
+  private async lock(
+    tx: Tx,
+    principal: Principal,
+    ids: readonly string[],
+  ): Promise<LockedClient[]> {
+    await tx.$queryRaw`SELECT id FROM clients WHERE id = ANY(${ids}::uuid[]) ORDER BY id FOR UPDATE`;
+    return tx.client.findMany({
+      where: { id: { in: [...ids] }, ...ownedBy(principal) },
+      select: { ...clientSelect, organizationId: true },
+    });
+  }
+
+  private holderOf(principal: Principal, organizationId: string, name = '') {
+    return findByName(this.database.sqlFor(principal), 'clients', organizationId, name);
+  }
+
+  private record(
+    tx: Tx,
+    principal: Principal,
+    action: string,
+    { id, organizationId }: { readonly id: string; readonly organizationId: string },
+    changes: readonly FieldChange[],
+  ): Promise<void> {
+    return this.audit.record(tx, principal, {
+      action,
+      targetKind: 'client',
+      targetId: id,
+      organizationId,
+      changes,
+    });
+  }
+}
+
+/** The client that takes over: another one of the same tenant, else 400. */
+function successorOf(
+  client: LockedClient,
+  locked: readonly LockedClient[],
+  replaceWith: string,
+): LockedClient {
+  if (replaceWith === client.id) throw invalidValue('replaceWith', 'must name another client');
+  const successor = locked.find(
+    (each) => each.id === replaceWith && each.organizationId === client.organizationId,
+  );
+  if (!successor) throw referencesNotFound(['replaceWith']);
+  return successor;
+}
+
+/** Whether an alert or case that is not deleted names the client. */
+async function isNamed(tx: Tx, id: string): Promise<boolean> {
+  const [row] = await sqlIn(tx)<{ isNamed: boolean }>(
+    `SELECT EXISTS (SELECT 1 FROM alerts WHERE client_id = $1::uuid AND deleted_at IS NULL)
+       OR EXISTS (SELECT 1 FROM cases WHERE client_id = $1::uuid AND deleted_at IS NULL) AS "isNamed"`,
+    [id],
+  );
+  return row?.isNamed ?? false;
+}
+
+function nameTaken(name = ''): string {
+  return `A client named ${name} is there already.`;
+}
