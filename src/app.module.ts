@@ -18,6 +18,7 @@ import { InputGuard } from './common/input.guard.js';
 import { ProblemFilter } from './common/problem.filter.js';
 import { AppConfig } from './config/config.js';
 import { ConfigModule } from './config/config.module.js';
+import { CustomFieldsModule } from './custom-fields/custom-fields.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { DocsModule } from './docs/docs.module.js';
 import { HealthModule } from './health/health.module.js';
@@ -35,6 +36,7 @@ const FEATURES = [
   AttachmentsModule,
   TagsModule,
   ClientsModule,
+  CustomFieldsModule,
   UsersModule,
   ApiKeysModule,
   HealthModule,

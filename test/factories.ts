@@ -226,6 +226,17 @@ export async function addClient(db: TestDatabase, organizationId: string): Promi
   return client;
 }
 
+/** A declared key of type text, which servers may know only after a moment. */
+export async function addCustomField(db: TestDatabase, organizationId: string): Promise<string> {
+  const id = uuidv7();
+  await db.rows(
+    `INSERT INTO custom_fields (id, organization_id, key, label, type, applies_to)
+     VALUES ($1, $2, $3, 'Field', 'text', '{alert}')`,
+    [id, organizationId, unique('key')],
+  );
+  return id;
+}
+
 export async function addTag(
   db: TestDatabase,
   organizationId: string,
@@ -285,6 +296,8 @@ const WRITTEN_TABLES = [
   'observable_tags',
   'tags',
   'clients',
+  'custom_fields',
+  'statuses',
   'activities',
   'idempotency_records',
   'users',

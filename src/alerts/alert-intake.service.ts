@@ -14,6 +14,7 @@ import type { FieldError } from '../common/errors.js';
 import { issuesToError } from '../common/issues.js';
 import type { JsonText } from '../common/json-text.js';
 import { AppConfig } from '../config/config.js';
+import { CustomFieldsService } from '../custom-fields/custom-fields.service.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
 import type { Sql, Tx } from '../database/sql.js';
@@ -79,6 +80,7 @@ export class AlertIntakeService {
     private readonly statuses: StatusesService,
     private readonly types: ObservableTypesService,
     private readonly references: ReferencesService,
+    private readonly customFields: CustomFieldsService,
     private readonly audit: AuditService,
     private readonly config: AppConfig,
   ) {}
@@ -272,6 +274,8 @@ export class AlertIntakeService {
     assertCleared(principal, input);
     for (const observable of input.observables) assertCleared(principal, observable);
     const organizationId = this.references.ownerOf(principal, input.organizations);
+    const declared = { kind: 'alert', organizationId } as const;
+    const customFields = await this.customFields.complete(principal, declared, input.customFields);
     const id = uuidv7();
     const parent = { alertId: id, caseId: null, organizationId, tlp: input.tlp, pap: input.pap };
     const bound = files ? bindFiles(input.observables, files, types) : new Map<number, number>();
@@ -301,7 +305,7 @@ export class AlertIntakeService {
           source: input.source ?? null,
           sourceRef: input.sourceRef ?? null,
           externalLink: input.externalLink ?? null,
-          customFields: input.customFields,
+          customFields,
           visibleToAll: input.visibleToAllOrganizations,
           assigneeId: input.assigneeId ?? null,
           createdById: principal.userId,

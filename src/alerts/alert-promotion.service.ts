@@ -51,10 +51,11 @@ export class AlertPromotionService {
       for (const alert of alerts)
         if (alert.caseId !== null) throw alertInCase(alert.id, alert.caseId);
       const marking = strictest([body, ...alerts]);
-      const created = await this.cases.create(
+      const created = await this.cases.createFor(
         { ...principal, transaction: tx },
-        { ...body, ...marking, customFields: uniteCustomFields(alerts, body.customFields) },
-        alerts[0]?.organizationId,
+        ownerOf(alerts),
+        { ...body, ...marking },
+        uniteCustomFields(alerts, {}),
       );
       await this.unite(tx, principal, { ...marking, id: created.id }, alerts);
       return { caseId: created.id };
@@ -252,6 +253,12 @@ export class AlertPromotionService {
     assertOwner(principal, target.organizationId, 'merge alerts into the case');
     return target;
   }
+}
+
+/** The tenant that owns all of the alerts, of which there is at least one. */
+function ownerOf([first]: readonly PromotableAlert[]): string {
+  if (!first) throw new Error('No alert to promote.');
+  return first.organizationId;
 }
 
 /** An alert in the history of a case that others may share: no more than its number. */

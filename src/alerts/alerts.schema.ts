@@ -63,7 +63,7 @@ export const createAlertSchema = z.preprocess(
       externalLink: recordFields.externalLink.optional(),
       tlp: recordFields.tlp.default(2),
       pap: recordFields.pap.default(2),
-      customFields: jsonObjectSchema.default({}),
+      customFields: recordFields.customFields.default({}),
       teams: recordFields.teams.default([]),
       tags: recordFields.tags.default([]),
       organizations: recordFields.organizations.optional(),

@@ -8,6 +8,7 @@ import { CredentialDigester, pairSecret } from '../auth/credential-digest.js';
 import type { Principal } from '../auth/principal.js';
 import { SCOPES, SCOPE_NAMES, isRoleAtMost } from '../auth/scopes.js';
 import type { Role, Scope } from '../auth/scopes.js';
+import { defined } from '../common/defined.js';
 import { referencesNotFound } from '../common/errors.js';
 import type { Precondition } from '../common/etag.js';
 import { pageByCreation } from '../common/keyset.js';
@@ -486,10 +487,4 @@ function changesOf(before: ApiKey, data: Prisma.CredentialUpdateInput): FieldCha
       new: value instanceof Date ? value.toISOString() : value,
     }))
     .filter((change) => JSON.stringify(change.old) !== JSON.stringify(change.new));
-}
-
-function defined<T extends object>(values: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(
-    Object.entries(values).filter(([, value]) => value !== undefined),
-  ) as never;
 }

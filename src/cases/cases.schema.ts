@@ -80,7 +80,7 @@ export const createCaseSchema = z
     sourceRef: recordFields.sourceRef.optional(),
     externalLink: recordFields.externalLink.optional(),
     flag: z.boolean().default(false),
-    customFields: jsonObjectSchema.default({}),
+    customFields: recordFields.customFields.default({}),
     teams: recordFields.teams.default([]),
     tags: recordFields.tags.default([]),
     organizations: recordFields.organizations.optional(),

@@ -11,6 +11,7 @@ import type { Precondition } from '../common/etag.js';
 import type { JsonText } from '../common/json-text.js';
 import { Cursors } from '../common/pagination.js';
 import type { Page } from '../common/pagination.js';
+import { CustomFieldsService } from '../custom-fields/custom-fields.service.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
 import type { SqlParams } from '../database/sql.js';
@@ -50,22 +51,40 @@ export class CasesService {
     private readonly statuses: StatusesService,
     private readonly types: ObservableTypesService,
     private readonly references: ReferencesService,
+    private readonly customFields: CustomFieldsService,
     private readonly updater: RecordUpdater,
     private readonly audit: AuditService,
     private readonly cursors: Cursors,
   ) {}
 
-  /** Stores the case with its observables, tags, activity and audit entry in one statement. */
-  async create(
+  create(principal: Principal, input: CreateCase): Promise<Case> {
+    const organizationId = this.references.ownerOf(principal, input.organizations);
+    return this.createFor(principal, organizationId, input, {});
+  }
+
+  /**
+   * Stores the case with its observables, tags, activity and audit entry in one statement.
+   *
+   * `inherited` are custom fields of what it is made from: the body's win, and they need not fit.
+   */
+  async createFor(
     principal: Principal,
+    organizationId: string,
     input: CreateCase,
-    organizationId = this.references.ownerOf(principal, input.organizations),
+    inherited: Readonly<Record<string, unknown>>,
   ): Promise<Case> {
     const status = await this.statuses.resolve(principal, 'case', input.statusValue, 'statusValue');
     const types = await this.types.list(principal);
     assertCleared(principal, input);
     for (const observable of input.observables) assertCleared(principal, observable);
     await this.references.assertExist(principal, input, organizationId);
+    const declared = { kind: 'case', organizationId } as const;
+    const customFields = await this.customFields.complete(
+      principal,
+      declared,
+      input.customFields,
+      inherited,
+    );
 
     const id = uuidv7();
     const parent = { alertId: null, caseId: id, organizationId, tlp: input.tlp, pap: input.pap };
@@ -87,7 +106,7 @@ export class CasesService {
           source: input.source ?? null,
           sourceRef: input.sourceRef ?? null,
           externalLink: input.externalLink ?? null,
-          customFields: input.customFields,
+          customFields,
           visibleToAll: input.visibleToAllOrganizations,
           assigneeId: input.assigneeId ?? null,
           createdById: principal.userId,

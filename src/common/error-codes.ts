@@ -70,6 +70,7 @@ export const ERROR_CODES = {
   API_KEY_NOT_FOUND: { status: 404, meaning: 'There is no such API key for the caller.' },
   STATUS_NOT_FOUND: { status: 404, meaning: 'There is no such status.' },
   CLIENT_NOT_FOUND: { status: 404, meaning: 'There is no such client for the caller.' },
+  CUSTOM_FIELD_NOT_FOUND: { status: 404, meaning: 'There is no such custom field for the caller.' },
   TAG_NOT_FOUND: { status: 404, meaning: 'There is no such tag for the caller.' },
   METHOD_NOT_ALLOWED: { status: 405, meaning: 'The route exists; `Allow` lists its methods.' },
   NOT_ACCEPTABLE: { status: 406, meaning: 'The route answers `application/json` only.' },
@@ -96,6 +97,11 @@ export const ERROR_CODES = {
   CASE_CLOSED: {
     status: 409,
     meaning: 'The case is closed. Send `?reopen=true` to open it again.',
+  },
+  REQUIRED_FIELDS_EMPTY: {
+    status: 409,
+    meaning:
+      'The case cannot enter a closed stage while a required custom field is empty. The detail names their keys: fill them in, in the same update if you like.',
   },
   OWNERS_DIFFER: {
     status: 409,

@@ -42,7 +42,11 @@ export class Page<T> {
 export const COUNT_MAX = 10_000;
 
 /** `limit`, `cursor`, `sort` and `count` of every list; filters come beside them, anything else is 400. */
-export function listQuery<F extends z.ZodRawShape>(sortable: readonly string[], filters: F) {
+export function listQuery<F extends z.ZodRawShape>(
+  sortable: readonly string[],
+  filters: F,
+  defaultSort = '-createdAt',
+) {
   const sorts = sortable.flatMap((field) => [field, `-${field}`] as const);
   return z.strictObject({
     limit: z
@@ -59,7 +63,7 @@ export function listQuery<F extends z.ZodRawShape>(sortable: readonly string[], 
       .meta({ description: 'Where the page starts; from the `Link` header of the page before.' }),
     sort: z
       .enum(sorts as [string, ...string[]])
-      .default('-createdAt')
+      .default(defaultSort)
       .meta({ description: 'The field to sort by, with `-` for descending.' }),
     count: queryBoolean
       .default(false)

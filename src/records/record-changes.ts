@@ -29,16 +29,15 @@ export function changesBetween(earlier: object, later: object): FieldChange[] {
   const changes: FieldChange[] = [];
   for (const field of Object.keys(after)) {
     if (DERIVED.has(field)) continue;
+    // Keys of custom fields are free: `constructor` is one.
+    const old = Object.hasOwn(before, field) ? before[field] : undefined;
     if (field === 'customFields') {
-      const nested = changesBetween(
-        before[field] as Row,
-        withCleared(before[field] as Row, after[field] as Row),
-      );
+      const nested = changesBetween(old as Row, withCleared(old as Row, after[field] as Row));
       changes.push(...nested.map((change) => ({ ...change, field: `${field}.${change.field}` })));
-    } else if (!isSame(before[field], after[field])) {
+    } else if (!isSame(old, after[field])) {
       changes.push({
         field,
-        old: nameOf(before[field]) ?? null,
+        old: nameOf(old) ?? null,
         new: nameOf(after[field]) ?? null,
       });
     }

@@ -5,6 +5,7 @@ import { recordActivities } from '../activities/activity.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
 import type { Precondition } from '../common/etag.js';
+import { CustomFieldsService } from '../custom-fields/custom-fields.service.js';
 import { sqlIn } from '../database/sql.js';
 import type { Tx } from '../database/sql.js';
 import { StatusesService } from '../statuses/statuses.service.js';
@@ -44,6 +45,7 @@ interface RecordRow extends Marking {
   readonly version: number;
   readonly ownerOrganizationId: string;
   readonly customFields: Record<string, unknown>;
+  readonly status: { readonly stage: string };
   readonly tags: readonly { readonly id: number; readonly name: string }[];
 }
 
@@ -61,6 +63,7 @@ export class RecordUpdater {
   constructor(
     private readonly statuses: StatusesService,
     private readonly references: ReferencesService,
+    private readonly customFields: CustomFieldsService,
     private readonly audit: AuditService,
   ) {}
 
@@ -142,8 +145,16 @@ export class RecordUpdater {
             `${prefix}statusValue`,
           );
     const columns: Record<string, unknown> = { ...fields };
-    if (fields.customFields)
-      columns.customFields = mergeCustomFields(before.customFields, fields.customFields);
+    const customFields = await this.customFieldsAfter(tx, kind, before, update);
+    if (fields.customFields) columns.customFields = customFields;
+    if (kind === 'case' && status?.stage === 'Closed' && before.status.stage !== 'Closed') {
+      const { ownerOrganizationId } = before;
+      await this.customFields.assertClosable(
+        { transaction: tx },
+        ownerOrganizationId,
+        customFields,
+      );
+    }
     if (fields.clientName !== undefined && !fields.clientId) {
       columns.clientId =
         fields.clientName &&
@@ -154,6 +165,20 @@ export class RecordUpdater {
     if (tags) await replaceTags(sql, kind, before.id, before.ownerOrganizationId, tags);
     if (fields.teams) await replaceTeams(sql, kind, before.id, fields.teams);
     if (fields.organizations) await replaceShares(sql, kind, before.id, fields.organizations);
+  }
+
+  /** The custom fields the record has after the update, which must fit in its owner's tenant. */
+  private async customFieldsAfter(
+    tx: Tx,
+    kind: RecordKind,
+    before: RecordRow,
+    { fields, prefix }: Update<RecordFields>,
+  ): Promise<Record<string, unknown>> {
+    if (!fields.customFields) return before.customFields;
+    const declared = { kind, organizationId: before.ownerOrganizationId };
+    const owner = { transaction: tx };
+    await this.customFields.assertUpdate(owner, declared, fields.customFields, prefix);
+    return mergeCustomFields(before.customFields, fields.customFields);
   }
 }
 

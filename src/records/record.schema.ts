@@ -77,6 +77,10 @@ export const tagsSchema = z
   .max(100)
   .meta({ description: 'Tags by id, or by name (found without regard to case, else created).' });
 
+const customFieldsSchema = jsonObjectSchema.meta({
+  description: 'Values by key. Keys declared under `/custom-fields` take only what fits.',
+});
+
 /** What both alerts and cases have, each optional here; `null` clears what can be empty. */
 export const recordFields = {
   title: titleSchema,
@@ -88,7 +92,7 @@ export const recordFields = {
   source: nullableText(64).meta({ example: 'splunk' }),
   sourceRef: nullableText(256).meta({ example: 'notable-4711' }),
   externalLink: z.union([externalLinkSchema, z.literal('').transform(() => null), z.null()]),
-  customFields: jsonObjectSchema,
+  customFields: customFieldsSchema,
   teams: z.array(reference(idSchema)).max(100),
   tags: tagsSchema,
   organizations: z.array(reference(idSchema)).max(100),

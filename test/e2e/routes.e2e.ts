@@ -5,7 +5,14 @@ import type { ErrorCode } from '../../src/common/error-codes.js';
 import { startTestApp } from '../app.js';
 import type { TestApp } from '../app.js';
 import { operationsOf } from '../document.js';
-import { addClient, addKey, addTag, createTenant, fingerprint } from '../factories.js';
+import {
+  addClient,
+  addCustomField,
+  addKey,
+  addTag,
+  createTenant,
+  fingerprint,
+} from '../factories.js';
 import type { Tenant } from '../factories.js';
 import { expectProblem } from '../matchers.js';
 import { MISSING_ID, send } from '../outcomes.js';
@@ -63,6 +70,13 @@ const BODIES: Readonly<Record<string, object>> = {
   'PATCH /api/tags/:id': { name: 'changed' },
   'POST /api/clients': { name: 'From the route table' },
   'PATCH /api/clients/:id': { name: 'Changed' },
+  'POST /api/custom-fields': {
+    key: 'from-the-route-table',
+    label: 'From the route table',
+    type: 'text',
+    appliesTo: ['task'],
+  },
+  'PATCH /api/custom-fields/:id': { label: 'Changed' },
   'POST /api/alert-statuses': { label: 'From the route table', stage: 'Closed' },
   'PATCH /api/alert-statuses/:id': { label: 'Changed' },
   'POST /api/case-statuses': { label: 'From the route table', stage: 'Closed' },
@@ -95,6 +109,7 @@ const BODILESS = new Set([
   'DELETE /api/cases/:id/alerts/:alertId',
   'DELETE /api/tags/:id',
   'DELETE /api/clients/:id',
+  'DELETE /api/custom-fields/:id',
   'DELETE /api/alert-statuses/:id',
   'DELETE /api/case-statuses/:id',
   'DELETE /api/api-keys/:id',
@@ -139,6 +154,11 @@ const KINDS: Readonly<Record<string, Kind>> = {
   clients: {
     code: 'CLIENT_NOT_FOUND',
     make: async ({ organizationId }) => (await addClient(api.db, organizationId)).id,
+    missing: MISSING_ID,
+  },
+  'custom-fields': {
+    code: 'CUSTOM_FIELD_NOT_FOUND',
+    make: ({ organizationId }) => addCustomField(api.db, organizationId),
     missing: MISSING_ID,
   },
   'alert-statuses': { code: 'STATUS_NOT_FOUND', missing: MISSING_ID },
