@@ -80,13 +80,13 @@ export type CreateAlert = z.output<typeof createAlertSchema>;
 
 /** The parts of a `POST /alerts-attachments` that works. */
 export const ALERT_WITH_FILES_EXAMPLE = {
-  alert: {
+  alert: JSON.stringify({
     ...EXAMPLE,
     observables: [
       { dataType: 'ip', data: '10.1.2.3' },
       { dataType: 'file', attachment: 'log.txt' },
     ],
-  },
+  }),
   file: ['log.txt'],
 };
 

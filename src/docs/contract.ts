@@ -190,14 +190,14 @@ function curlExample(
   return `\`\`\`sh\n${lines.join(' \\\n  ')}\n\`\`\``;
 }
 
-/** Parts of a multipart request by name: JSON, or the names of files. */
-type MultipartExample = Readonly<Record<string, object | readonly string[]>>;
+/** Parts of a multipart request by name: text, or the names of files. */
+type MultipartExample = Readonly<Record<string, string | readonly string[]>>;
 
 function partsOf(example: MultipartExample): string[] {
   return Object.entries(example).flatMap(([name, value]) =>
-    Array.isArray(value)
-      ? value.map((file: string) => `-F '${name}=@${file}'`)
-      : [`-F '${name}=${JSON.stringify(value)}'`],
+    typeof value === 'string'
+      ? [`-F '${name}=${value}'`]
+      : value.map((file) => `-F '${name}=@${file}'`),
   );
 }
 

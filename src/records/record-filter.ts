@@ -61,7 +61,7 @@ const NONE = 'none';
 export const recordFilters = {
   status: values(text(64))
     .optional()
-    .meta({ description: 'Status values.', example: 'new,in-progress' }),
+    .meta({ description: 'Status values.', example: ['new', 'in-progress'] }),
   stage: values(z.enum(['New', 'InProgress', 'Closed'])).optional(),
   severity: values(integer(1, 4)).optional(),
   severityMin: integer(1, 4).optional(),
