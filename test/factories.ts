@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import { apiKeyLast4, apiKeyPrefix, generateApiKey } from '../src/auth/api-key-format.js';
 import { CredentialDigester, pairSecret } from '../src/auth/credential-digest.js';
@@ -270,16 +270,16 @@ export async function addRecords(
   return ids;
 }
 
-/** A digest of everything in the tables that a request may change; equal before and after means nothing changed. */
+/**
+ * A digest of every row version in the tables that a request may change; equal before and after means
+ * nothing was written.
+ */
 export async function fingerprint(db: TestDatabase): Promise<string> {
-  const hash = createHash('sha256');
-  for (const table of WRITTEN_TABLES) {
-    const [row] = await db.rows<{ digest: string | null }>(
-      `SELECT md5(string_agg(t::text, '' ORDER BY t::text)) AS digest FROM ${table} t`,
-    );
-    hash.update(`${table} ${row?.digest ?? ''}\n`);
-  }
-  return hash.digest('hex');
+  const digests = WRITTEN_TABLES.map(
+    (table) =>
+      `(SELECT md5(string_agg(ctid::text || xmin::text, ' ' ORDER BY ctid)) FROM ${table}) AS ${table}`,
+  );
+  return JSON.stringify(await db.row(`SELECT ${digests.join(', ')}`));
 }
 
 const WRITTEN_TABLES = [

@@ -254,7 +254,7 @@ describe('POST /custom-fields', () => {
   });
 
   const many = Array.from({ length: 201 }, (_, i) => `o${i}`);
-  it.each<[object, string]>([
+  const refused: [body: object, where: string][] = [
     [{ key: undefined }, 'key'],
     [{ key: '' }, 'key'],
     [{ key: `a${'x'.repeat(64)}` }, 'key'],
@@ -312,12 +312,16 @@ describe('POST /custom-fields', () => {
     [{ id: MISSING_ID }, 'id'],
     [{ organizationId: MISSING_ID }, 'organizationId'],
     [{ version: 7 }, 'version'],
-  ])('answers 400 to a body, and stores nothing (case %#)', async (body, where) => {
-    const before = await fingerprint(api.db);
-    const response = await post(body);
-    expectInvalid(response, [where]);
-    expect(await fingerprint(api.db)).toBe(before);
-  });
+  ];
+  it.each(refused.map(([body, where]) => [brief(body), where, body] as const))(
+    'answers 400 to %s at %s, and stores nothing',
+    async (_, where, body) => {
+      const before = await fingerprint(api.db);
+      const response = await post(body);
+      expectInvalid(response, [where]);
+      expect(await fingerprint(api.db)).toBe(before);
+    },
+  );
 
   const probe = { method: 'post' as const, path: () => path, body: { ...BODY, key: 'probe' } };
   outcomes.unauthenticated(probe);
