@@ -63,15 +63,9 @@ export class TrustedCache<V extends object> {
     }
   }
 
-  /**
-   * The kept value, else what `load` brings, which nobody else waits for and which is not kept.
-   *
-   * For work inside a transaction, whose connection alone may load: waiting for a second one while
-   * holding locks would starve the pool.
-   */
-  async getApart(key: string, load: () => Promise<V | null>): Promise<V | null> {
-    const kept = this.peek(key);
-    return kept === undefined ? load() : kept;
+  /** What `load` brings, for which nobody else waits. */
+  getApart(key: string, load: () => Promise<V>): Promise<V> {
+    return this.loadAndKeep(key, load);
   }
 
   clear(): void {
@@ -81,7 +75,7 @@ export class TrustedCache<V extends object> {
     this.loading.clear();
   }
 
-  private async loadAndKeep(key: string, load: () => Promise<V | null>): Promise<V | null> {
+  private async loadAndKeep<L extends V | null>(key: string, load: () => Promise<L>): Promise<L> {
     const { generation } = this;
     const storedAtMs = performance.now();
     const value = await load();

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { validationFailed } from '../common/errors.js';
-import { TrustedCache } from '../common/trusted-cache.js';
+import { SettingsCache } from '../common/settings-cache.js';
 import { ChangeFeed } from '../database/change-feed.js';
 import { Database } from '../database/database.service.js';
 import type { TransactionOwner } from '../database/database.service.js';
@@ -24,21 +24,13 @@ interface Declared {
 /** Holds `customFields` of records against what the owning tenant declares, which is kept in memory until it changes. */
 @Injectable()
 export class CustomFieldsService {
-  private readonly cache: TrustedCache<ReadonlyMap<FieldKind, readonly FieldRule[]>>;
+  private readonly cache: SettingsCache<ReadonlyMap<FieldKind, readonly FieldRule[]>>;
 
   constructor(
     private readonly database: Database,
     changes: ChangeFeed,
   ) {
-    this.cache = new TrustedCache({
-      entriesMax: TENANTS_MAX,
-      positiveMs: 10_000,
-      negativeMs: 0,
-      isFeedConnected: () => changes.isConnected(),
-    });
-    changes.onChange('settings', () => {
-      this.cache.clear();
-    });
+    this.cache = new SettingsCache(changes, TENANTS_MAX);
   }
 
   /**
@@ -81,11 +73,10 @@ export class CustomFieldsService {
     owner: TransactionOwner,
     { kind, organizationId }: Declared,
   ): Promise<readonly FieldRule[]> {
-    const load = () => this.load(owner, organizationId);
-    const fields = await (owner.transaction
-      ? this.cache.getApart(organizationId, load)
-      : this.cache.get(organizationId, load));
-    return fields?.get(kind) ?? [];
+    const fields = await this.cache.get(owner, organizationId, () =>
+      this.load(owner, organizationId),
+    );
+    return fields.get(kind) ?? [];
   }
 
   private async load(owner: TransactionOwner, organizationId: string) {

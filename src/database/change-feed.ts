@@ -55,6 +55,11 @@ export class ChangeFeed implements OnApplicationShutdown {
     await tx.$executeRaw`SELECT pg_notify(${CHANNEL}, ${topic})`;
   }
 
+  /** Whether the transaction has announced a change of the topic. */
+  hasAnnounced(tx: Tx, topic: ChangeTopic): boolean {
+    return this.announced.get(tx)?.has(topic) ?? false;
+  }
+
   /** Applies in this process what a transaction that has just committed announced. */
   committed(tx: Tx): void {
     for (const topic of this.announced.get(tx) ?? []) this.emitter.emit(topic);

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { TrustedCache } from '../common/trusted-cache.js';
+import { SettingsCache } from '../common/settings-cache.js';
 import { ChangeFeed } from '../database/change-feed.js';
 import { Database } from '../database/database.service.js';
 import type { TransactionOwner } from '../database/database.service.js';
@@ -19,34 +19,22 @@ export type ObservableTypes = ReadonlyMap<string, ObservableType>;
 /** The types of observables, kept in memory until they change. */
 @Injectable()
 export class ObservableTypesService {
-  private readonly cache: TrustedCache<ObservableTypes>;
+  private readonly cache: SettingsCache<ObservableTypes>;
 
   constructor(
     private readonly database: Database,
     changes: ChangeFeed,
   ) {
-    this.cache = new TrustedCache({
-      entriesMax: 1,
-      positiveMs: 10_000,
-      negativeMs: 0,
-      isFeedConnected: () => changes.isConnected(),
-    });
-    changes.onChange('settings', () => {
-      this.cache.clear();
-    });
+    this.cache = new SettingsCache(changes, 1);
   }
 
-  async list(owner: TransactionOwner): Promise<ObservableTypes> {
-    const load = async () => {
+  list(owner: TransactionOwner): Promise<ObservableTypes> {
+    return this.cache.get(owner, 'all', async () => {
       const rows = await this.database
         .prismaFor(owner)
         .observableType.findMany({ orderBy: { id: 'asc' } });
       return new Map(rows.map((row) => [row.name.toLowerCase(), row]));
-    };
-    const types = await (owner.transaction
-      ? this.cache.getApart('all', load)
-      : this.cache.get('all', load));
-    return types ?? new Map();
+    });
   }
 }
 

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { invalidValue } from '../common/errors.js';
-import { TrustedCache } from '../common/trusted-cache.js';
+import { SettingsCache } from '../common/settings-cache.js';
 import { ChangeFeed } from '../database/change-feed.js';
 import { Database } from '../database/database.service.js';
 import type { TransactionOwner } from '../database/database.service.js';
@@ -31,36 +31,24 @@ export function toStatusValue(text: string): string {
 /** The statuses of alerts and cases, kept in memory until they change. */
 @Injectable()
 export class StatusesService {
-  private readonly cache: TrustedCache<ReadonlyMap<string, Status>>;
+  private readonly cache: SettingsCache<ReadonlyMap<string, Status>>;
 
   constructor(
     private readonly database: Database,
     changes: ChangeFeed,
   ) {
-    this.cache = new TrustedCache({
-      entriesMax: 2,
-      positiveMs: 10_000,
-      negativeMs: 0,
-      isFeedConnected: () => changes.isConnected(),
-    });
-    changes.onChange('settings', () => {
-      this.cache.clear();
-    });
+    this.cache = new SettingsCache(changes, 2);
   }
 
   /** All statuses of a kind by their value, in the order people see them. */
-  async list(owner: TransactionOwner, kind: StatusKind): Promise<ReadonlyMap<string, Status>> {
-    const load = async () => {
+  list(owner: TransactionOwner, kind: StatusKind): Promise<ReadonlyMap<string, Status>> {
+    return this.cache.get(owner, kind, async () => {
       const rows = await this.database.prismaFor(owner).status.findMany({
         where: { kind },
         orderBy: [{ position: 'asc' }, { value: 'asc' }],
       });
       return new Map(rows.map((row) => [row.value, row as Status]));
-    };
-    const statuses = await (owner.transaction
-      ? this.cache.getApart(kind, load)
-      : this.cache.get(kind, load));
-    return statuses ?? new Map();
+    });
   }
 
   /** The status that a `statusValue` in a body names; an unknown one is 400 at `path`, listing the known. */
