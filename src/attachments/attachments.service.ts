@@ -11,7 +11,6 @@ import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
 import { openParent } from '../records/parent.js';
 import type { Parent } from '../records/parent.js';
-import { bumpVersion } from '../records/record-writes.js';
 import { referBlobs } from '../storage/blobs.service.js';
 import { FileStore } from '../storage/file-store.js';
 import type { UploadedFile } from '../storage/upload.guard.js';
@@ -54,7 +53,6 @@ export class AttachmentsService {
         rows.map((row) => row.sha256),
       );
       await insertAttachments(sql, rows);
-      await bumpVersion(sql, parent.kind, parent.id);
       await recordActivities(
         tx,
         principal,

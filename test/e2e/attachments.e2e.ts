@@ -560,8 +560,6 @@ describe('POST /alerts/:id/attachments', () => {
       ['a.html', 'text/html', sha256(a)],
       ['b.bin', 'application/octet-stream', sha256(b)],
     ]);
-    const read = await http.get(`/api/alerts/${alert.id}`);
-    expect((read.body as Alert).version).toBe(alert.version + 1);
   });
 
   it('takes an empty file', async () => {
