@@ -12,6 +12,7 @@ import { ScopeGuard } from './auth/scope.guard.js';
 import { CasesModule } from './cases/cases.module.js';
 import { ClientsModule } from './clients/clients.module.js';
 import { AnswerInterceptor } from './common/answer.interceptor.js';
+import { CommentsModule } from './comments/comments.module.js';
 import { CommonModule } from './common/common.module.js';
 import { IdempotencyInterceptor } from './common/idempotency.interceptor.js';
 import { InputGuard } from './common/input.guard.js';
@@ -34,6 +35,7 @@ const FEATURES = [
   ObservablesModule,
   ActivitiesModule,
   AttachmentsModule,
+  CommentsModule,
   TagsModule,
   ClientsModule,
   CustomFieldsModule,

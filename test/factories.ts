@@ -293,6 +293,7 @@ const WRITTEN_TABLES = [
   'case_teams',
   'observables',
   'attachments',
+  'comments',
   'observable_tags',
   'tags',
   'clients',

@@ -3,7 +3,14 @@ import { sqlIn } from '../database/sql.js';
 import type { Tx } from '../database/sql.js';
 
 export type ActivityAction =
-  'created' | 'updated' | 'deleted' | 'added' | 'merged' | 'removed' | 'statusChanged';
+  | 'created'
+  | 'updated'
+  | 'deleted'
+  | 'added'
+  | 'merged'
+  | 'removed'
+  | 'statusChanged'
+  | 'commentAdded';
 
 /** A line of an alert's or case's history. */
 export interface ActivityEvent {

@@ -1,9 +1,9 @@
 import { ALERT_TABLES, CASE_TABLES, clearedFor, visibleTo } from '../access/access.js';
 import type { Marking } from '../access/access.js';
 import type { Principal } from '../auth/principal.js';
-import type { Position } from '../common/pagination.js';
 import { SqlParams } from '../database/sql.js';
 import type { Sql } from '../database/sql.js';
+import type { ChildList } from '../records/child-list.js';
 import type { Parent } from '../records/parent.js';
 import { instantSql } from '../records/record-sql.js';
 import { insertAttachmentsSql } from './attachment-row.js';
@@ -11,7 +11,7 @@ import type { AttachmentRow } from './attachment-row.js';
 import type { Attachment } from './attachments.schema.js';
 
 /** The attachment `f` with its content `b`, as answers show it. */
-const COLUMNS = `json_build_object('id', f.id, 'name', f.name, 'size', b.size, 'contentType', f.content_type,
+const ANSWER = `json_build_object('id', f.id, 'name', f.name, 'size', b.size, 'contentType', f.content_type,
   'sha256', encode(f.sha256, 'hex'), 'sha1', encode(b.sha1, 'hex'), 'md5', encode(b.md5, 'hex'), 'alertId', f.alert_id,
   'caseId', f.case_id, 'createdById', f.created_by_id, 'createdAt', ${instantSql('f.created_at')})`;
 
@@ -23,52 +23,20 @@ function observablesCleared(principal: Principal, params: SqlParams): string {
     AND NOT (${clearedFor(principal, 'o', params)}))`;
 }
 
-/** The attachments of a parent that the caller may see, by creation; one more than `limit` when there is a next page. */
-export async function listAttachments(
-  sql: Sql,
-  principal: Principal,
-  parent: Parent,
-  page: { readonly limit: number; readonly descending: boolean; readonly after: Position | null },
-): Promise<Attachment[]> {
-  const params = new SqlParams();
-  const conditions = listed(principal, parent, params);
-  const direction = page.descending ? 'DESC' : 'ASC';
-  if (page.after) {
-    const [value, id] = page.after;
-    conditions.push(
-      `(f.created_at, f.id) ${page.descending ? '<' : '>'} (${params.add(value)}::timestamptz, ${params.add(id, 'uuid')})`,
-    );
-  }
-  const rows = await sql<{ attachment: Attachment }>(
-    `SELECT ${COLUMNS} AS attachment FROM ${FROM} WHERE ${conditions.join(' AND ')}
-     ORDER BY f.created_at ${direction}, f.id ${direction} LIMIT ${params.add(page.limit + 1, 'int')}`,
-    params.values,
-  );
-  return rows.map((row) => row.attachment);
-}
-
-/** How many attachments the list holds, counting no further than `max`. */
-export async function countAttachments(
-  sql: Sql,
-  principal: Principal,
-  parent: Parent,
-  max: number,
-): Promise<number> {
-  const params = new SqlParams();
-  const where = listed(principal, parent, params).join(' AND ');
-  const [row] = await sql<{ count: number }>(
-    `SELECT count(*)::int AS count FROM (SELECT 1 FROM attachments f WHERE ${where} LIMIT ${params.add(max, 'int')}) x`,
-    params.values,
-  );
-  return row?.count ?? 0;
-}
-
-function listed(principal: Principal, parent: Parent, params: SqlParams): string[] {
-  return [
-    'f.deleted_at IS NULL',
-    `f.${parent.kind}_id = ${params.add(parent.id, 'uuid')}`,
-    observablesCleared(principal, params),
-  ];
+/** The attachments of a parent that the caller may see. */
+export function attachmentsOf(principal: Principal, { kind, id }: Parent): ChildList {
+  return {
+    name: `attachments of ${id}`,
+    table: 'attachments f',
+    alias: 'f',
+    joins: 'JOIN blobs b ON b.sha256 = f.sha256',
+    answer: ANSWER,
+    conditions: (params) => [
+      'f.deleted_at IS NULL',
+      `f.${kind}_id = ${params.add(id, 'uuid')}`,
+      observablesCleared(principal, params),
+    ],
+  };
 }
 
 /** An attachment with what its parent and its observables ask of a reader. */
@@ -89,7 +57,7 @@ export async function findAttachment(
     AND (a.id IS NULL OR (a.deleted_at IS NULL AND ${visibleTo(principal, ALERT_TABLES, 'a', params)}))
     AND (k.id IS NULL OR (k.deleted_at IS NULL AND ${visibleTo(principal, CASE_TABLES, 'k', params)}))`;
   const [row] = await sql<HeldAttachment>(
-    `SELECT ${COLUMNS} AS attachment, coalesce(a.organization_id, k.organization_id) AS "organizationId",
+    `SELECT ${ANSWER} AS attachment, coalesce(a.organization_id, k.organization_id) AS "organizationId",
        json_build_object('tlp', greatest(a.tlp, k.tlp, held.tlp), 'pap', greatest(a.pap, k.pap, held.pap)) AS marking
      FROM ${FROM} LEFT JOIN alerts a ON a.id = f.alert_id LEFT JOIN cases k ON k.id = f.case_id
      LEFT JOIN LATERAL (SELECT max(o.tlp) AS tlp, max(o.pap) AS pap FROM observables o

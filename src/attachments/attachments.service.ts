@@ -6,9 +6,11 @@ import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
 import { assertScope } from '../auth/scope.guard.js';
 import { invalidValue } from '../common/errors.js';
-import { COUNT_MAX, Cursors, Page } from '../common/pagination.js';
+import { Cursors } from '../common/pagination.js';
+import type { Page } from '../common/pagination.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
+import { listChildren } from '../records/child-list.js';
 import { openParent } from '../records/parent.js';
 import type { Parent } from '../records/parent.js';
 import { referBlobs } from '../storage/blobs.service.js';
@@ -16,12 +18,7 @@ import { FileStore } from '../storage/file-store.js';
 import type { UploadedFile } from '../storage/upload.guard.js';
 import { toAttachmentRow } from './attachment-row.js';
 import { attachmentNotFound } from './attachments.errors.js';
-import {
-  countAttachments,
-  findAttachment,
-  insertAttachments,
-  listAttachments,
-} from './attachments.queries.js';
+import { attachmentsOf, findAttachment, insertAttachments } from './attachments.queries.js';
 import type { HeldAttachment } from './attachments.queries.js';
 import type { Attachment, AttachmentListQuery } from './attachments.schema.js';
 
@@ -94,18 +91,7 @@ export class AttachmentsService {
   ): Promise<Page<Attachment>> {
     const sql = this.database.sqlFor(principal);
     await openParent(sql, principal, parent);
-    const name = `attachments of ${parent.id}`;
-    const [found, count] = await Promise.all([
-      listAttachments(sql, principal, parent, {
-        limit: query.limit,
-        descending: query.sort.startsWith('-'),
-        after: this.cursors.decode(name, query),
-      }),
-      query.count ? countAttachments(sql, principal, parent, COUNT_MAX + 1) : null,
-    ]);
-    return Page.of(found, query, count, (last) =>
-      this.cursors.encode(name, query, [last.createdAt, last.id]),
-    );
+    return listChildren(sql, this.cursors, query, attachmentsOf(principal, parent));
   }
 
   async get(principal: Principal, id: string): Promise<Attachment> {

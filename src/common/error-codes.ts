@@ -57,6 +57,10 @@ export const ERROR_CODES = {
     status: 403,
     meaning: 'The record is marked with a PAP above the clearance of the caller.',
   },
+  AUTHOR_ONLY: {
+    status: 403,
+    meaning: 'Only its author or an administrator may change or delete a comment.',
+  },
   OWNER_ONLY: {
     status: 403,
     meaning: 'Only the owning organization may delete, merge or change who sees the record.',
@@ -65,6 +69,7 @@ export const ERROR_CODES = {
   ALERT_NOT_FOUND: { status: 404, meaning: 'There is no such alert for the caller.' },
   CASE_NOT_FOUND: { status: 404, meaning: 'There is no such case for the caller.' },
   OBSERVABLE_NOT_FOUND: { status: 404, meaning: 'There is no such observable for the caller.' },
+  COMMENT_NOT_FOUND: { status: 404, meaning: 'There is no such comment for the caller.' },
   ATTACHMENT_NOT_FOUND: { status: 404, meaning: 'There is no such attachment for the caller.' },
   USER_NOT_FOUND: { status: 404, meaning: 'There is no such user for the caller.' },
   API_KEY_NOT_FOUND: { status: 404, meaning: 'There is no such API key for the caller.' },

@@ -66,6 +66,9 @@ const BODIES: Readonly<Record<string, object>> = {
   'PATCH /api/cases/bulk': { ids: [MISSING_ID], fields: { title: 'x' } },
   'PUT /api/cases/bulk': { ids: [MISSING_ID], fields: { title: 'x' } },
   'POST /api/cases/bulk/delete': { ids: [MISSING_ID] },
+  'POST /api/alerts/:id/comments': { body: 'from the route table' },
+  'POST /api/cases/:id/comments': { body: 'from the route table' },
+  'PATCH /api/comments/:id': { body: 'changed' },
   'POST /api/tags': { name: 'from the route table' },
   'PATCH /api/tags/:id': { name: 'changed' },
   'POST /api/clients': { name: 'From the route table' },
@@ -104,6 +107,7 @@ const FORMS: Readonly<Record<string, Form>> = {
 /** Routes that change something without a body. */
 const BODILESS = new Set([
   'DELETE /api/alerts/:id',
+  'DELETE /api/comments/:id',
   'DELETE /api/cases/:id',
   'POST /api/alerts/:alertId/merge/:caseId',
   'DELETE /api/cases/:id/alerts/:alertId',
@@ -135,6 +139,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   cases: { code: 'CASE_NOT_FOUND', make: makeRecord('cases'), missing: MISSING_ID },
   ':caseId': { code: 'CASE_NOT_FOUND', make: makeRecord('cases'), missing: MISSING_ID },
   observables: { code: 'OBSERVABLE_NOT_FOUND', make: makeObservable, missing: MISSING_ID },
+  comments: { code: 'COMMENT_NOT_FOUND', make: makeComment, missing: MISSING_ID },
   attachments: { code: 'ATTACHMENT_NOT_FOUND', make: makeAttachment, missing: MISSING_ID },
   users: {
     code: 'USER_NOT_FOUND',
@@ -192,6 +197,15 @@ async function makeObservable(owner: Tenant): Promise<string> {
     .http(owner.key)
     .post('/api/observables')
     .send({ alertId: await makeRecord('alerts')(owner), dataType: 'ip', data: '10.0.0.1' });
+  expect(response.status).toBe(201);
+  return (response.body as { id: string }).id;
+}
+
+async function makeComment(owner: Tenant): Promise<string> {
+  const response = await api
+    .http(owner.key)
+    .post(`/api/cases/${await makeRecord('cases')(owner)}/comments`)
+    .send({ body: 'made' });
   expect(response.status).toBe(201);
   return (response.body as { id: string }).id;
 }
