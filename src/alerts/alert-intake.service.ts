@@ -4,11 +4,11 @@ import { v7 as uuidv7 } from 'uuid';
 import { assertCleared } from '../access/access.js';
 import { recordActivities, toActivityRow } from '../activities/activity.js';
 import { toAttachmentRow } from '../attachments/attachment-row.js';
-import type { AttachmentRow } from '../attachments/attachment-row.js';
-import { insertAttachments } from '../attachments/attachments.queries.js';
+import { insertAttachments, raiseHeld } from '../attachments/attachments.queries.js';
 import { toAuditRow } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
+import { defined } from '../common/defined.js';
 import { AppError, invalidValue, referencesNotFound, validationFailed } from '../common/errors.js';
 import type { FieldError } from '../common/errors.js';
 import { issuesToError } from '../common/issues.js';
@@ -17,16 +17,15 @@ import { AppConfig } from '../config/config.js';
 import { CustomFieldsService } from '../custom-fields/custom-fields.service.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
-import type { Sql, Tx } from '../database/sql.js';
+import type { Tx } from '../database/sql.js';
 import { distinctRows, toObservableRow } from '../observables/observable-row.js';
-import type { ObservableRow } from '../observables/observable-row.js';
 import { ObservableTypesService } from '../observables/observable-types.service.js';
-import { findEqual, insertObservables } from '../observables/observables.queries.js';
+import { insertObservables } from '../observables/observables.queries.js';
+import { strictest } from '../records/record-changes.js';
 import { toNewLinks } from '../records/new-links.js';
 import { toRecordText } from '../records/record-text.js';
 import { ReferencesService } from '../records/references.service.js';
 import { StatusesService } from '../statuses/statuses.service.js';
-import { referBlobs } from '../storage/blobs.service.js';
 import type { UploadedFile } from '../storage/upload.guard.js';
 import { bindFiles } from './alert-files.js';
 import { dedupKey } from './alert-dedup.js';
@@ -185,9 +184,7 @@ export class AlertIntakeService {
     if (items.length === 0) return [];
     const sql = sqlIn(tx);
     if (policy === 'create') {
-      const all = joinRows(items.map((item) => item.rows));
-      await referBlobs(sql, digestsOf(all));
-      await insertAlerts(sql, all);
+      await insertAlerts(sql, joinRows(items.map((item) => item.rows)));
       return items.map((item) => ({ id: idOf(item), isDuplicate: false }));
     }
     await lockDedupKeys(
@@ -215,7 +212,6 @@ export class AlertIntakeService {
       if (isCounted) return { id: duplicate.id, isDuplicate: true };
       return this.takeOnce(tx, principal, item, policy);
     }
-    await referBlobs(sql, digestsOf(item.rows));
     await insertAlerts(sql, withPrimary(item.rows, duplicate?.id ?? null));
     return { id: idOf(item), isDuplicate: false };
   }
@@ -226,8 +222,17 @@ export class AlertIntakeService {
     const { input, organizationId, rows } = item;
     const counts = await addCount(sql, alertId, input.count);
     if (!counts) return false;
-    const wanted = rows.observables.map((row) => ({ ...row, alertId }));
-    await attachNew(sql, wanted, rows.attachments);
+    const held = await raiseHeld(sql, alertId, rows.attachments);
+    const lacking = rows.attachments.filter(({ id }) => !held.has(id));
+    await insertAttachments(
+      sql,
+      lacking.map((row) => ({ ...row, alertId })),
+    );
+    const wanted = rows.observables.map((row) => ({
+      ...row,
+      alertId,
+      attachmentId: row.attachmentId && (held.get(row.attachmentId) ?? row.attachmentId),
+    }));
     const added = await insertObservables(sql, wanted);
     await recordActivities(tx, principal, [
       {
@@ -279,9 +284,12 @@ export class AlertIntakeService {
     const id = uuidv7();
     const parent = { alertId: id, caseId: null, organizationId, tlp: input.tlp, pap: input.pap };
     const bound = files ? bindFiles(input.observables, files, types) : new Map<number, number>();
-    const attachments = (files ?? []).map((file) =>
-      toAttachmentRow(file, parent, principal.userId),
-    );
+    const attachments = (files ?? []).map((file, place) => {
+      // A file is as restricted as whatever names it.
+      const naming = input.observables.filter((_, index) => bound.get(index) === place);
+      const marking = strictest([input, ...naming.map((each) => ({ ...input, ...defined(each) }))]);
+      return toAttachmentRow(file, { ...parent, ...marking }, principal.userId);
+    });
     const fileOf = (index: number) => {
       const attachment = attachments[bound.get(index) ?? -1];
       return attachment ? { ...attachment, attachmentId: attachment.id } : null;
@@ -389,31 +397,6 @@ function lockNameOf({ input, organizationId }: Item): string | null {
 
 function withPrimary(rows: NewAlerts, primaryAlertId: string | null): NewAlerts {
   return { ...rows, records: rows.records.map((record) => ({ ...record, primaryAlertId })) };
-}
-
-function digestsOf({ attachments }: NewAlerts): string[] {
-  return attachments.map((attachment) => attachment.sha256);
-}
-
-/** Attaches to an alert that is there the files of those observables that it does not hold yet. */
-async function attachNew(
-  sql: Sql,
-  observables: readonly ObservableRow[],
-  attachments: readonly AttachmentRow[],
-): Promise<void> {
-  if (attachments.length === 0) return;
-  const held = await findEqual(sql, observables);
-  const known = new Set(held.map((observable) => observable.attachment?.sha256));
-  const fresh = attachments.filter(({ sha256 }) => !known.has(sha256));
-  await referBlobs(
-    sql,
-    fresh.map(({ sha256 }) => sha256),
-  );
-  const alertId = observables[0]?.alertId ?? null;
-  await insertAttachments(
-    sql,
-    fresh.map((attachment) => ({ ...attachment, alertId })),
-  );
 }
 
 /** The sets of many alerts as one. */

@@ -88,11 +88,11 @@ const UNITED = `SELECT type_id, value_hash, max(tlp) AS tlp, max(pap) AS pap, bo
     (array_agg(id ORDER BY created_at, id))[1] AS first_id
   FROM observables WHERE alert_id = ANY($2::uuid[]) AND deleted_at IS NULL GROUP BY type_id, value_hash`;
 
-/** The file of the case that has the content of the observable's; the files were united before. */
-const FILE_OF_CASE = `CASE WHEN o.attachment_id IS NOT NULL THEN (SELECT held.id FROM attachments held
-    JOIN attachments f ON f.id = o.attachment_id
-    WHERE held.case_id = $1::uuid AND held.sha256 = f.sha256 AND held.deleted_at IS NULL
-    ORDER BY held.name <> f.name, held.created_at, held.id LIMIT 1) END`;
+/** The file of the case that has the content of any of the united observables; the files were united before. */
+const FILE_OF_CASE = `(SELECT held.id FROM observables o JOIN attachments f ON f.id = o.attachment_id
+    JOIN attachments held ON held.case_id = $1::uuid AND held.sha256 = f.sha256 AND held.deleted_at IS NULL
+    WHERE o.alert_id = ANY($2::uuid[]) AND o.deleted_at IS NULL AND o.type_id = u.type_id AND o.value_hash = u.value_hash
+    ORDER BY held.name <> f.name, held.created_at, held.id LIMIT 1)`;
 
 /**
  * Unites the observables of the alerts with the case's: an equal one once, the stricter marking kept.
@@ -118,7 +118,8 @@ export async function copyObservables(
        ON CONFLICT (case_id, type_id, value_hash) WHERE case_id IS NOT NULL AND deleted_at IS NULL
        DO UPDATE SET tlp = greatest(held.tlp, excluded.tlp), pap = greatest(held.pap, excluded.pap),
          ioc = held.ioc OR excluded.ioc, sighted = held.sighted OR excluded.sighted,
-         sighted_at = least(held.sighted_at, excluded.sighted_at), version = held.version + 1, updated_at = now()
+         sighted_at = least(held.sighted_at, excluded.sighted_at),
+         attachment_id = coalesce(held.attachment_id, excluded.attachment_id), version = held.version + 1, updated_at = now()
        RETURNING id, version)
      SELECT count(*) FILTER (WHERE version = 1)::int AS added FROM copied`,
     [caseId, alertIds, newIds, createdById],

@@ -1,8 +1,9 @@
 import { v7 as uuidv7 } from 'uuid';
+import type { Marking } from '../access/access.js';
 import type { UploadedFile } from '../storage/upload.guard.js';
 
-/** The record that a file hangs on. */
-export interface AttachmentParent {
+/** The record that a file hangs on, and how strictly the file is marked. */
+export interface AttachmentParent extends Marking {
   readonly alertId: string | null;
   readonly caseId: string | null;
   readonly organizationId: string;
@@ -19,18 +20,19 @@ export interface AttachmentRow extends AttachmentParent {
 
 export function toAttachmentRow(
   { sha256, name, contentType }: UploadedFile,
-  { alertId, caseId, organizationId }: AttachmentParent,
+  { alertId, caseId, organizationId, tlp, pap }: AttachmentParent,
   createdById: string,
 ): AttachmentRow {
-  return { id: uuidv7(), alertId, caseId, organizationId, sha256, name, contentType, createdById };
+  const parent = { alertId, caseId, organizationId, tlp, pap };
+  return { id: uuidv7(), ...parent, sha256, name, contentType, createdById };
 }
 
-/** Inserts attachment rows from the JSON array in `source`, as part of a larger statement; their contents must be referred to. */
+/** Inserts attachment rows from the JSON array in `source`, as part of a larger statement; their contents must be held. */
 export function insertAttachmentsSql(source: string): string {
   return `
-  INSERT INTO attachments (id, alert_id, case_id, organization_id, sha256, name, content_type, created_by_id)
-  SELECT x.id, x."alertId", x."caseId", x."organizationId", decode(x.sha256, 'hex'), x.name, x."contentType", x."createdById"
+  INSERT INTO attachments (id, alert_id, case_id, organization_id, sha256, name, content_type, tlp, pap, created_by_id)
+  SELECT x.id, x."alertId", x."caseId", x."organizationId", decode(x.sha256, 'hex'), x.name, x."contentType", x.tlp, x.pap, x."createdById"
   FROM jsonb_to_recordset(${source}) AS x(id uuid, "alertId" uuid, "caseId" uuid, "organizationId" uuid, sha256 text,
-    name text, "contentType" text, "createdById" uuid)
+    name text, "contentType" text, tlp int, pap int, "createdById" uuid)
   RETURNING id`;
 }

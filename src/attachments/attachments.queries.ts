@@ -17,12 +17,6 @@ const ANSWER = `json_build_object('id', f.id, 'name', f.name, 'size', b.size, 'c
 
 const FROM = 'attachments f JOIN blobs b ON b.sha256 = f.sha256';
 
-/** A file that an observable holds is as restricted as that observable. */
-function observablesCleared(principal: Principal, params: SqlParams): string {
-  return `NOT EXISTS (SELECT 1 FROM observables o WHERE o.attachment_id = f.id AND o.deleted_at IS NULL
-    AND NOT (${clearedFor(principal, 'o', params)}))`;
-}
-
 /** The attachments of a parent that the caller may see. */
 export function attachmentsOf(principal: Principal, { kind, id }: Parent): ChildList {
   return {
@@ -34,12 +28,12 @@ export function attachmentsOf(principal: Principal, { kind, id }: Parent): Child
     conditions: (params) => [
       'f.deleted_at IS NULL',
       `f.${kind}_id = ${params.add(id, 'uuid')}`,
-      observablesCleared(principal, params),
+      clearedFor(principal, 'f', params),
     ],
   };
 }
 
-/** An attachment with what its parent and its observables ask of a reader. */
+/** An attachment with what it and its parent ask of a reader. */
 export interface HeldAttachment {
   readonly attachment: Attachment;
   readonly organizationId: string;
@@ -58,17 +52,15 @@ export async function findAttachment(
     AND (k.id IS NULL OR (k.deleted_at IS NULL AND ${visibleTo(principal, CASE_TABLES, 'k', params)}))`;
   const [row] = await sql<HeldAttachment>(
     `SELECT ${ANSWER} AS attachment, coalesce(a.organization_id, k.organization_id) AS "organizationId",
-       json_build_object('tlp', greatest(a.tlp, k.tlp, held.tlp), 'pap', greatest(a.pap, k.pap, held.pap)) AS marking
+       json_build_object('tlp', greatest(f.tlp, a.tlp, k.tlp), 'pap', greatest(f.pap, a.pap, k.pap)) AS marking
      FROM ${FROM} LEFT JOIN alerts a ON a.id = f.alert_id LEFT JOIN cases k ON k.id = f.case_id
-     LEFT JOIN LATERAL (SELECT max(o.tlp) AS tlp, max(o.pap) AS pap FROM observables o
-       WHERE o.attachment_id = f.id AND o.deleted_at IS NULL) held ON true
      WHERE ${where}`,
     params.values,
   );
   return row ?? null;
 }
 
-/** Inserts attachments whose contents the transaction refers to. */
+/** Inserts attachments whose contents the request holds. */
 export async function insertAttachments(sql: Sql, rows: readonly AttachmentRow[]): Promise<void> {
   await sql(
     `WITH inserted AS (${insertAttachmentsSql('$1::jsonb')}) SELECT count(*) FROM inserted`,
@@ -76,7 +68,13 @@ export async function insertAttachments(sql: Sql, rows: readonly AttachmentRow[]
   );
 }
 
-/** Unites the files of the alerts with the case's: an equal content under an equal name once. */
+const UNITED = `SELECT f.sha256, f.name, max(f.tlp) AS tlp, max(f.pap) AS pap, (array_agg(f.id ORDER BY f.created_at, f.id))[1] AS first_id
+  FROM attachments f WHERE f.alert_id = ANY($2::uuid[]) AND f.deleted_at IS NULL GROUP BY f.sha256, f.name`;
+
+/**
+ * Unites the files of the alerts with the case's: an equal content under an equal name once, the stricter
+ * marking kept. `newIds` must hold an id for each file of the alerts.
+ */
 export async function copyAttachments(
   sql: Sql,
   caseId: string,
@@ -84,18 +82,38 @@ export async function copyAttachments(
   newIds: readonly string[],
 ): Promise<void> {
   await sql(
-    `INSERT INTO attachments (id, case_id, organization_id, sha256, name, content_type, created_by_id, created_at)
-     SELECT ids.id, $1::uuid, k.organization_id, f.sha256, f.name, f.content_type, f.created_by_id, f.created_at
-     FROM (SELECT united.*, row_number() OVER (ORDER BY united.created_at, united.id) AS place
-           FROM (SELECT DISTINCT ON (f.sha256, f.name) f.* FROM attachments f
-                 WHERE f.alert_id = ANY($2::uuid[]) AND f.deleted_at IS NULL
-                   AND NOT EXISTS (SELECT 1 FROM attachments held WHERE held.case_id = $1::uuid
-                     AND held.sha256 = f.sha256 AND held.name = f.name AND held.deleted_at IS NULL)
-                 ORDER BY f.sha256, f.name, f.created_at, f.id) united) f
-     JOIN unnest($3::uuid[]) WITH ORDINALITY AS ids(id, place) ON ids.place = f.place
-     JOIN cases k ON k.id = $1::uuid`,
+    `WITH united AS (SELECT u.*, row_number() OVER (ORDER BY u.first_id) AS place FROM (${UNITED}) u),
+     raised AS (
+       UPDATE attachments held SET tlp = greatest(held.tlp, u.tlp), pap = greatest(held.pap, u.pap) FROM united u
+       WHERE held.case_id = $1::uuid AND held.deleted_at IS NULL AND held.sha256 = u.sha256 AND held.name = u.name
+       RETURNING u.place)
+     INSERT INTO attachments (id, case_id, organization_id, sha256, name, content_type, tlp, pap, created_by_id, created_at)
+     SELECT ids.id, $1::uuid, k.organization_id, f.sha256, f.name, f.content_type, u.tlp, u.pap, f.created_by_id, f.created_at
+     FROM united u JOIN attachments f ON f.id = u.first_id JOIN cases k ON k.id = $1::uuid
+     JOIN unnest($3::uuid[]) WITH ORDINALITY AS ids(id, place) ON ids.place = u.place
+     WHERE u.place NOT IN (SELECT place FROM raised)`,
     [caseId, alertIds, newIds],
   );
+}
+
+/**
+ * Raises the files that an alert holds to the marking of equal new ones.
+ *
+ * Answers for each new one that it holds already the id of that.
+ */
+export async function raiseHeld(
+  sql: Sql,
+  alertId: string,
+  rows: readonly AttachmentRow[],
+): Promise<ReadonlyMap<string, string>> {
+  const held = await sql<{ newId: string; heldId: string }>(
+    `UPDATE attachments f SET tlp = greatest(f.tlp, x.tlp), pap = greatest(f.pap, x.pap)
+     FROM jsonb_to_recordset($2::jsonb) AS x(id uuid, sha256 text, name text, tlp int, pap int)
+     WHERE f.alert_id = $1::uuid AND f.deleted_at IS NULL AND f.sha256 = decode(x.sha256, 'hex') AND f.name = x.name
+     RETURNING x.id AS "newId", f.id AS "heldId"`,
+    [alertId, JSON.stringify(rows)],
+  );
+  return new Map(held.map(({ newId, heldId }) => [newId, heldId]));
 }
 
 /** How many attachments the alerts hold together. */

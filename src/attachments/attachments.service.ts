@@ -13,7 +13,6 @@ import { sqlIn } from '../database/sql.js';
 import { listChildren } from '../records/child-list.js';
 import { openParent } from '../records/parent.js';
 import type { Parent } from '../records/parent.js';
-import { referBlobs } from '../storage/blobs.service.js';
 import { FileStore } from '../storage/file-store.js';
 import type { UploadedFile } from '../storage/upload.guard.js';
 import { toAttachmentRow } from './attachment-row.js';
@@ -41,14 +40,11 @@ export class AttachmentsService {
     if (files.length === 0) throw invalidValue('file', 'send at least one file', 'too_small');
     return this.database.transaction(principal, async (tx) => {
       const sql = sqlIn(tx);
-      const { organizationId } = await openParent(sql, principal, parent, 'FOR UPDATE');
+      const held = await openParent(sql, principal, parent, 'FOR UPDATE');
+      const { organizationId } = held;
       const ids = parent.kind === 'alert' ? { alertId: parent.id } : { caseId: parent.id };
-      const owner = { alertId: null, caseId: null, ...ids, organizationId };
+      const owner = { alertId: null, caseId: null, ...ids, ...held };
       const rows = files.map((file) => toAttachmentRow(file, owner, principal.userId));
-      await referBlobs(
-        sql,
-        rows.map((row) => row.sha256),
-      );
       await insertAttachments(sql, rows);
       await recordActivities(
         tx,
@@ -104,7 +100,6 @@ export class AttachmentsService {
     id: string,
   ): Promise<{ readonly attachment: Attachment; readonly content: ReadStream }> {
     const { attachment, organizationId } = await this.open(principal, id);
-    const content = await this.files.read(attachment.sha256);
     await this.database.transaction(principal, (tx) =>
       this.audit.record(tx, principal, {
         action: 'attachment.downloaded',
@@ -113,7 +108,7 @@ export class AttachmentsService {
         organizationId,
       }),
     );
-    return { attachment, content };
+    return { attachment, content: await this.files.read(attachment.sha256) };
   }
 
   /** An attachment counts as its parent's kind, also for scopes (spec/api.md §9). */

@@ -86,6 +86,10 @@ export class CasesService {
       inherited,
     );
 
+    if (status.stage === 'Closed') {
+      await this.customFields.assertClosable(principal, organizationId, customFields);
+    }
+
     const id = uuidv7();
     const parent = { alertId: null, caseId: id, organizationId, tlp: input.tlp, pap: input.pap };
     const rows: NewCases = {

@@ -89,7 +89,9 @@ interface ParserError {
 
 function toAppError(thrown: unknown, request: Request): AppError {
   if (thrown instanceof AppError) return thrown;
-  if (isConnectionLost(thrown) || isRetryable(thrown)) return unavailable();
+  if (isConnectionLost(thrown)) return unavailable();
+  if (isRetryable(thrown))
+    return unavailable('Too many changes of the same records at once. Try again.');
   if (isForeignKeyViolation(thrown)) {
     return new AppError(
       'CONFLICT',

@@ -21,7 +21,7 @@ import { changesBetween } from '../records/record-changes.js';
 import { customFieldSelect, toCustomField } from './custom-field.mapper.js';
 import type { CustomFieldRow } from './custom-field.mapper.js';
 import { declarationFaults } from './custom-field-values.js';
-import { customFieldNotFound } from './custom-fields.errors.js';
+import { customFieldNotFound, tooManyFields } from './custom-fields.errors.js';
 import type {
   CreateCustomField,
   CustomField,
@@ -36,6 +36,9 @@ const BY_ORDER: SortColumn<{ readonly position: number }> = {
   toPosition: (row) => row.position,
   fromPosition: (value) => value,
 };
+
+/** Fields a tenant may declare: each new record carries their defaults. */
+const FIELDS_MAX = 200;
 
 /** Declares the custom fields of a tenant. */
 @Injectable()
@@ -85,6 +88,9 @@ export class CustomFieldAdminService {
     const faults = declarationFaults(input);
     if (faults.length > 0) throw declarationRefused(faults, input);
     const work = async (tx: Tx) => {
+      const taken = { organizationId, deletedAt: null };
+      if ((await tx.customField.count({ where: taken })) >= FIELDS_MAX)
+        throw tooManyFields(FIELDS_MAX);
       const order = input.order ?? (await this.lastOrder(tx, organizationId)) + 1;
       const row = await tx.customField.create({
         data: { id: uuidv7(), organizationId, key, type, ...toColumns({ ...input, order }) },

@@ -11,3 +11,11 @@ export function requiredFieldsEmpty(keys: readonly string[]): AppError {
     `The case cannot be closed while these custom fields are empty: ${keys.join(', ')}.`,
   );
 }
+
+/** 409: the tenant declares as many fields as it may. */
+export function tooManyFields(max: number): AppError {
+  return new AppError(
+    'CONFLICT',
+    `An organization declares at most ${max} custom fields. Delete one first.`,
+  );
+}

@@ -28,8 +28,9 @@ const optionsSchema = z
   });
 
 const defaultValueSchema = z
-  .union([text(65_536), z.number(), z.boolean(), z.array(text(128)).max(200), z.null()], {
-    error: 'expected text, a number, true or false, or a list of texts',
+  .union([text(1_024), z.number(), z.boolean(), z.array(text(128)).max(50), z.null()], {
+    error:
+      'expected text of at most 1024 characters, a number, true or false, or a list of at most 50 texts',
   })
   .meta({ description: 'What an absent key of a new record becomes; it must fit the type.' });
 

@@ -45,7 +45,8 @@ export class Database implements OnApplicationShutdown {
       name === undefined
         ? { name: this.nameOf(statement), text: statement }
         : this.named(name, statement);
-    const result = await this.pool.query({ ...prepared, values: values as unknown[] });
+    const query = { ...prepared, values: values as unknown[] };
+    const result = await repeatedly(() => this.pool.query(query));
     return result.rows as Row[];
   };
 
@@ -67,22 +68,18 @@ export class Database implements OnApplicationShutdown {
    */
   async transaction<T>(owner: TransactionOwner, work: (tx: Tx) => Promise<T>): Promise<T> {
     if (owner.transaction) return inSavepoint(owner.transaction, work);
-    for (let attempt = 1; ; attempt++) {
-      try {
-        let committed: Tx | undefined;
-        const result = await this.prisma.$transaction(
-          (tx) => {
-            committed = tx;
-            return work(tx);
-          },
-          { maxWait: 3_000, timeout: 30_000 },
-        );
-        if (committed) this.changes.committed(committed);
-        return result;
-      } catch (error) {
-        if (attempt === ATTEMPTS_MAX || !isRetryable(error)) throw error;
-      }
-    }
+    return repeatedly(async () => {
+      let committed: Tx | undefined;
+      const result = await this.prisma.$transaction(
+        (tx) => {
+          committed = tx;
+          return work(tx);
+        },
+        { maxWait: 3_000, timeout: 30_000 },
+      );
+      if (committed) this.changes.committed(committed);
+      return result;
+    });
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -105,6 +102,17 @@ export class Database implements OnApplicationShutdown {
     const name = `s${this.statementNames.size}`;
     this.statementNames.set(statement, name);
     return name;
+  }
+}
+
+/** Repeats what a serialization failure or a deadlock has undone. */
+async function repeatedly<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (attempt === ATTEMPTS_MAX || !isRetryable(error)) throw error;
+    }
   }
 }
 

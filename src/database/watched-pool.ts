@@ -20,13 +20,18 @@ type Callback = Parameters<pg.Pool['connect']>[0];
 export class WatchedPool extends pg.Pool {
   private readonly busySince = new Map<pg.PoolClient, number>();
   private readonly waitingSince = new Map<Callback, number>();
+  /** When a statement was last answered. */
+  private heardMs = 0;
   private isSilent = false;
   private timer: NodeJS.Timeout | null = null;
 
   constructor(private readonly settings: pg.PoolConfig) {
     super(settings);
     this.on('acquire', (client) => this.busySince.set(client, performance.now()));
-    this.on('release', (_error, client) => this.busySince.delete(client));
+    this.on('release', (error: Error | undefined, client) => {
+      this.busySince.delete(client);
+      if (!error) this.heardMs = performance.now();
+    });
     this.schedule();
   }
 
@@ -75,14 +80,15 @@ export class WatchedPool extends pg.Pool {
   private async watch(): Promise<void> {
     const doubtfulMs = performance.now() - DOUBT_MS;
     const since = [...this.busySince.values(), ...this.waitingSince.values()];
-    if (this.isSilent || since.some((ms) => ms < doubtfulMs)) {
+    const isDoubtful = this.heardMs < doubtfulMs && since.some((ms) => ms < doubtfulMs);
+    if (this.isSilent || isDoubtful) {
       this.isSilent = !(await this.answers());
       if (this.isSilent) this.giveUp();
     }
     if (this.timer) this.schedule();
   }
 
-  /** Whether the server says anything within the time, be it that it refuses. */
+  /** Whether the server says anything within the time, be it that it refuses; what fails at once says nothing of it. */
   private async answers(): Promise<boolean> {
     const socket = new Socket();
     const client = new pg.Client({
@@ -95,7 +101,10 @@ export class WatchedPool extends pg.Pool {
     const answer = client
       .connect()
       .then(() => client.query('SELECT 1'))
-      .then(() => true, isAnswer);
+      .then(
+        () => true,
+        () => true,
+      );
     let timer: NodeJS.Timeout | undefined;
     const silence = new Promise<false>((resolve) => {
       // What came in while this process was busy is read before it counts as missing.
@@ -118,12 +127,6 @@ export class WatchedPool extends pg.Pool {
       void (client as pg.PoolClient & pg.Client).end().catch(() => undefined);
     }
   }
-}
-
-function isAnswer(error: unknown): boolean {
-  return (
-    error instanceof pg.DatabaseError || (error as NodeJS.ErrnoException).code === 'ECONNREFUSED'
-  );
 }
 
 function noAnswer(): Error {

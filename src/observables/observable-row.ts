@@ -115,13 +115,29 @@ function rowOf(
   };
 }
 
-/** The rows without those whose type and normalised value an earlier row of the same parent has. */
+/**
+ * One row for each type and normalised value of a parent: the first, with the stricter marking of all, and
+ * what any of them knows more.
+ */
 export function distinctRows(rows: readonly ObservableRow[]): ObservableRow[] {
-  const seen = new Set<string>();
-  return rows.filter((row) => {
+  const united = new Map<string, ObservableRow>();
+  for (const row of rows) {
     const key = `${row.alertId ?? row.caseId ?? ''} ${row.typeId} ${row.valueHash}`;
-    return !seen.has(key) && seen.add(key);
-  });
+    const first = united.get(key);
+    united.set(key, first ? unitedRow(first, row) : row);
+  }
+  return [...united.values()];
+}
+
+function unitedRow(first: ObservableRow, other: ObservableRow): ObservableRow {
+  return {
+    ...first,
+    tlp: Math.max(first.tlp, other.tlp),
+    pap: Math.max(first.pap, other.pap),
+    ioc: first.ioc || other.ioc,
+    sighted: first.sighted || other.sighted,
+    attachmentId: first.attachmentId ?? other.attachmentId,
+  };
 }
 
 /**

@@ -98,7 +98,9 @@ export const recordFields = {
   organizations: z.array(reference(idSchema)).max(100),
   assigneeId: z.union([reference(idSchema), z.null()]),
   clientId: z.union([reference(idSchema), z.null()]),
-  clientName: nullableText(256),
+  clientName: nullableText(256).transform((name) =>
+    name === null || name.trim() === '' ? null : name.trim(),
+  ),
   visibleToAllOrganizations: z.boolean(),
 };
 

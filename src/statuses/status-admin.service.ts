@@ -14,7 +14,7 @@ import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
 import type { Tx } from '../database/sql.js';
 import { moveRecords } from '../records/record-moves.js';
-import { statusInUse, statusNotFound, statusProtected } from './statuses.errors.js';
+import { stageInUse, statusInUse, statusNotFound, statusProtected } from './statuses.errors.js';
 import type { CreateStatus, StatusDetail, UpdateStatus } from './statuses.schema.js';
 import { StatusesService, toStatusValue } from './statuses.service.js';
 import type { Status, StatusKind } from './statuses.service.js';
@@ -85,6 +85,9 @@ export class StatusAdminService {
           (input.value ?? before.value) !== before.value ||
           (input.stage ?? before.stage) !== before.stage;
         if (!before.canDelete && moves) throw statusProtected();
+        if ((input.stage ?? before.stage) !== before.stage && (await isUsed(tx, kind, id))) {
+          throw stageInUse();
+        }
         const data = Object.fromEntries(
           Object.entries({ ...input, position: order }).filter(([, value]) => value !== undefined),
         );
@@ -219,4 +222,12 @@ function valueOfLabel(label: string): string {
 function toStatusDetail(status: Status): StatusDetail {
   const { id, value, label, stage, color, position, canDelete, version } = status;
   return { id, value, label, stage, color, order: position, canDelete, version };
+}
+
+/** Whether a record has the status. */
+async function isUsed(tx: Tx, kind: StatusKind, statusId: string): Promise<boolean> {
+  const where = { statusId, deletedAt: null };
+  const found =
+    kind === 'alert' ? await tx.alert.findFirst({ where }) : await tx.case.findFirst({ where });
+  return found !== null;
 }

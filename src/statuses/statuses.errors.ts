@@ -17,3 +17,11 @@ export function statusInUse(): AppError {
     'Records have this status. Send ?replaceWith=<value> to move them.',
   );
 }
+
+/** 409: with the stage, records would be opened or closed that nobody opened or closed. */
+export function stageInUse(): AppError {
+  return new AppError(
+    'IN_USE',
+    'Records have this status, so its stage stays. Create another status, and delete this one with ?replaceWith=<value>.',
+  );
+}

@@ -1,15 +1,14 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
-import { unavailable } from '../common/errors.js';
+import { v7 as uuidv7 } from 'uuid';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
-import type { Sql } from '../database/sql.js';
 import { FileStore } from './file-store.js';
 import type { Content, ReceivedFile } from './file-store.js';
 
-/** A content in its place, and until when this request answers for it; null when others name it. */
-export interface KeptFile extends Content {
-  readonly unreferencedSince: string | null;
+/** A content in its place, which nobody removes while this holds it. */
+export interface HeldFile extends Content {
+  readonly holdId: string;
 }
 
 const SWEEP_EVERY_MS = 600_000;
@@ -23,10 +22,9 @@ const OWN = { transaction: null };
 /**
  * Contents and what names them: no file without its row, no row that is named without its file.
  *
- * The row of a content is committed before its file is in place, marked as unreferenced, and goes
- * after the file has gone. The transaction that attaches it takes the mark away. Whatever a failed
- * request or a crash leaves therefore carries the mark, and is removed: at once by the request that
- * brought it, else by the sweep.
+ * The row of a content is committed before its file is in place, with a hold of the request that
+ * brings it, and goes after the file has gone: when the last hold ends and no attachment names it.
+ * A crash leaves holds, which the sweep ends.
  */
 @Injectable()
 export class BlobsService implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -49,25 +47,48 @@ export class BlobsService implements OnApplicationBootstrap, OnApplicationShutdo
   }
 
   /** Puts received files in their place, all or none; the caller must `release` them once it has attached them or not. */
-  async keep(received: readonly ReceivedFile[]): Promise<KeptFile[]> {
-    const kept: KeptFile[] = [];
+  async hold(received: readonly ReceivedFile[]): Promise<HeldFile[]> {
+    const held: HeldFile[] = [];
     try {
       for (const file of received) {
-        kept.push({ ...file, unreferencedSince: await this.announce(file) });
+        const holdId = uuidv7();
+        await this.database.sql(
+          `WITH content AS (
+             INSERT INTO blobs (sha256, sha1, md5, size)
+             VALUES (decode($2, 'hex'), decode($3, 'hex'), decode($4, 'hex'), $5)
+             ON CONFLICT (sha256) DO UPDATE SET size = blobs.size RETURNING sha256)
+           INSERT INTO blob_holds (id, sha256) SELECT $1::uuid, sha256 FROM content`,
+          [holdId, file.sha256, file.sha1, file.md5, file.size],
+        );
+        held.push({ ...file, holdId });
         await this.files.place(file);
       }
-      return kept;
+      return held;
     } catch (error) {
       await Promise.all(received.map((file) => this.files.discard(file)));
-      await this.release(kept);
+      await this.release(held);
       throw error;
     }
   }
 
-  /** Removes those that nothing names and nobody else has brought since. */
-  async release(kept: readonly KeptFile[]): Promise<void> {
-    for (const { sha256, unreferencedSince } of kept) {
-      if (unreferencedSince !== null) await this.removeUnreferenced(sha256, unreferencedSince);
+  /** Ends the holds, and removes the contents that nothing names and nobody else holds. */
+  async release(held: readonly { readonly holdId: string; readonly sha256: string }[]) {
+    for (const { holdId, sha256 } of held) {
+      await this.database.transaction(OWN, async (tx) => {
+        const sql = sqlIn(tx);
+        // Whoever attaches or holds the content meanwhile waits for this row, or is waited for.
+        await sql(`SELECT 1 FROM blobs WHERE sha256 = decode($1, 'hex') FOR UPDATE`, [sha256]);
+        await sql('DELETE FROM blob_holds WHERE id = $1::uuid', [holdId]);
+        const unused = await sql(
+          `SELECT 1 FROM blobs b WHERE b.sha256 = decode($1, 'hex')
+             AND NOT EXISTS (SELECT 1 FROM blob_holds h WHERE h.sha256 = b.sha256)
+             AND NOT EXISTS (SELECT 1 FROM attachments a WHERE a.sha256 = b.sha256)`,
+          [sha256],
+        );
+        if (unused.length === 0) return;
+        await this.files.remove(sha256);
+        await sql(`DELETE FROM blobs WHERE sha256 = decode($1, 'hex')`, [sha256]);
+      });
     }
   }
 
@@ -75,58 +96,14 @@ export class BlobsService implements OnApplicationBootstrap, OnApplicationShutdo
   async sweep(): Promise<void> {
     try {
       await this.files.sweepIncoming(ABANDONED_MS);
-      const abandoned = await this.database.sql<{ sha256: string; since: string }>(
-        `SELECT encode(sha256, 'hex') AS sha256, unreferenced_since::text AS since FROM blobs
-         WHERE unreferenced_since < now() - make_interval(secs => $1) ORDER BY unreferenced_since LIMIT $2`,
+      const abandoned = await this.database.sql<{ holdId: string; sha256: string }>(
+        `SELECT id AS "holdId", encode(sha256, 'hex') AS sha256 FROM blob_holds
+         WHERE created_at < now() - make_interval(secs => $1) ORDER BY created_at LIMIT $2`,
         [ABANDONED_MS / 1000, SWEEP_MAX],
       );
-      for (const { sha256, since } of abandoned) await this.removeUnreferenced(sha256, since);
+      await this.release(abandoned);
     } catch (error) {
       this.logger.warn({ message: 'abandoned files not removed', reason: String(error) });
     }
   }
-
-  private async announce(file: Content): Promise<string | null> {
-    const [row] = await this.database.sql<{ since: string | null }>(
-      `INSERT INTO blobs (sha256, sha1, md5, size, unreferenced_since)
-       VALUES (decode($1, 'hex'), decode($2, 'hex'), decode($3, 'hex'), $4, clock_timestamp())
-       ON CONFLICT (sha256) DO UPDATE SET
-         unreferenced_since = CASE WHEN blobs.unreferenced_since IS NULL THEN NULL ELSE clock_timestamp() END
-       RETURNING unreferenced_since::text AS since`,
-      [file.sha256, file.sha1, file.md5, file.size],
-    );
-    return row?.since ?? null;
-  }
-
-  /** The row is held while its file goes, so that nobody attaches what is being removed. */
-  private async removeUnreferenced(sha256: string, since: string): Promise<void> {
-    await this.database.transaction(OWN, async (tx) => {
-      const sql = sqlIn(tx);
-      const held = await sql(
-        `SELECT 1 FROM blobs WHERE sha256 = decode($1, 'hex') AND unreferenced_since <= $2::timestamptz FOR UPDATE`,
-        [sha256, since],
-      );
-      if (held.length === 0) return;
-      await this.files.remove(sha256);
-      await sql(`DELETE FROM blobs WHERE sha256 = decode($1, 'hex')`, [sha256]);
-    });
-  }
-}
-
-/**
- * Takes the mark from contents that the transaction attaches.
- *
- * @throws AppError `UNAVAILABLE` when one has been removed meanwhile.
- */
-export async function referBlobs(sql: Sql, sha256s: readonly string[]): Promise<void> {
-  const wanted = [...new Set(sha256s)].sort();
-  if (wanted.length === 0) return;
-  const held = await sql(
-    `WITH held AS (SELECT sha256 FROM blobs
-       WHERE sha256 IN (SELECT decode(hex, 'hex') FROM unnest($1::text[]) AS hex) ORDER BY sha256 FOR UPDATE)
-     UPDATE blobs SET unreferenced_since = NULL FROM held WHERE blobs.sha256 = held.sha256 RETURNING 1`,
-    [wanted],
-  );
-  if (held.length !== wanted.length)
-    throw unavailable('A file got lost on its way. Send it again.');
 }

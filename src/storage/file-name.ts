@@ -1,4 +1,6 @@
 const NAME_MAX = 255;
+/** Of longer ones the end is enough. */
+const SENT_MAX = 4096;
 /** What a name may not hold: separators, controls, and marks that turn its reading direction. */
 // eslint-disable-next-line no-control-regex
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
@@ -8,13 +10,16 @@ const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066
  * deceive a reader or a file system. Never empty, at most 255 characters; the extension stays.
  */
 export function cleanFileName(sent: string): string {
-  const last = sent.toWellFormed().split(/[/\\]/).at(-1) ?? '';
-  const name = last
-    .normalize('NFC')
-    .replaceAll(UNSAFE, '')
-    .trim()
-    .replace(/[. ]+$/, '');
+  const last = sent.slice(-SENT_MAX).toWellFormed().split(/[/\\]/).at(-1) ?? '';
+  const name = withoutTail(last.normalize('NFC').replaceAll(UNSAFE, '').trim());
   return name === '' ? 'unnamed' : shortened(name);
+}
+
+/** Without dots and blanks at the end, which some file systems drop. */
+function withoutTail(name: string): string {
+  let end = name.length;
+  while (end > 0 && '. '.includes(name.charAt(end - 1))) end--;
+  return name.slice(0, end);
 }
 
 function shortened(name: string): string {

@@ -76,7 +76,7 @@ export class FileStore {
   /** Moves a received file to the place of its content, durably. */
   async place(file: ReceivedFile): Promise<void> {
     const path = this.pathOf(file.sha256);
-    makeDirectory(dirname(path), PRIVATE);
+    if (makeDirectory(dirname(path), PRIVATE)) await syncDirectory(this.root);
     await rename(file.path, path);
     await syncDirectory(dirname(path));
   }

@@ -9,7 +9,7 @@ import { AppError, invalidValue, unavailable } from '../common/errors.js';
 import { MultipartBody } from '../common/input.guard.js';
 import { AppConfig } from '../config/config.js';
 import { BlobsService } from './blobs.service.js';
-import type { KeptFile } from './blobs.service.js';
+import type { HeldFile } from './blobs.service.js';
 import { cleanContentType, cleanFileName } from './file-name.js';
 import { FileStore } from './file-store.js';
 import type { ReceivedFile } from './file-store.js';
@@ -22,7 +22,7 @@ const FIELD_NAME_MAX = 100;
 const FRAMING_BYTES = 65_536;
 
 /** A file that came with the request; it stays if the request attaches it. */
-export interface UploadedFile extends KeptFile {
+export interface UploadedFile extends HeldFile {
   readonly name: string;
   readonly contentType: string;
 }
@@ -97,6 +97,8 @@ export class UploadGuard implements CanActivate {
     this.parse = multer({
       storage: this.engine(),
       defParamCharset: 'utf8',
+      // Names are cleaned here, where one that is all path is not taken for none.
+      preservePath: true,
       limits: {
         fileSize: config.uploadBytesMax,
         files: FILES_MAX + 1,
@@ -122,12 +124,20 @@ export class UploadGuard implements CanActivate {
     const bytesMax = FILES_MAX * uploadBytesMax + bodyBytesMax + FRAMING_BYTES;
     if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLarge(bytesMax);
     const parts = await this.read(request, response);
-    const { file = [], alert: [json] = [] } = parts;
+    const { file = [], alert = [] } = parts;
+    const json = alert[0];
     const received = file.flatMap((part) => part.received ?? []);
-    const kept = await this.blobs.keep(received);
-    response.once('close', () => void this.blobs.release(kept).catch(() => undefined));
+    const text = textField(request, 'alert');
+    const isTwice = json !== undefined && text !== null;
+    if (isTwice || textField(request, 'file') !== null) {
+      await Promise.all(received.map((each) => this.files.discard(each)));
+      if (isTwice) throw invalidValue('alert', 'must be one part');
+      throw invalidValue('file', 'must be a file: a part with a file name');
+    }
+    const held = await this.blobs.hold(received);
+    onceClosed(response, () => void this.blobs.release(held).catch(() => undefined));
     const files = file.map((part, index): UploadedFile => {
-      const content = kept[index];
+      const content = held[index];
       if (!content) throw new Error('A file without content.');
       return {
         ...content,
@@ -135,10 +145,7 @@ export class UploadGuard implements CanActivate {
         contentType: cleanContentType(part.mimetype),
       };
     });
-    const upload = { files, json: json?.text ?? textField(request, 'alert') };
-    if (textField(request, 'file') !== null) {
-      throw invalidValue('file', 'must be a file: a part with a file name');
-    }
+    const upload = { files, json: json?.text ?? text };
     request.upload = upload;
     request.contentDigest = digestOf(upload);
     return true;
@@ -210,6 +217,12 @@ export class UploadGuard implements CanActivate {
   }
 }
 
+/** Calls back when the answer has gone out, or its connection has: at once if that was before. */
+function onceClosed(response: Response, callback: () => void): void {
+  if (response.destroyed) callback();
+  else response.once('close', callback);
+}
+
 function tooLarge(bytesMax: number): AppError {
   return new AppError('BODY_TOO_LARGE', `The upload is larger than ${bytesMax} bytes.`);
 }
@@ -223,7 +236,11 @@ async function textOf(stream: Readable, bytesMax: number): Promise<string> {
     if (size <= bytesMax) chunks.push(chunk);
   }
   if (size > bytesMax) throw tooLarge(bytesMax);
-  return Buffer.concat(chunks).toString();
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+  } catch {
+    throw invalidValue('alert', 'must be UTF-8');
+  }
 }
 
 /** A text part; one that was sent twice is 400. */

@@ -510,6 +510,20 @@ describe('POST /alerts-attachments', () => {
   });
 });
 
+/** A content that a request of some time ago holds and never attached. */
+async function addHeldBlob(digest: string, age: string): Promise<void> {
+  await api.db.rows(
+    `INSERT INTO blobs (sha256, sha1, md5, size)
+     VALUES (decode($1, 'hex'), decode($2, 'hex'), decode($3, 'hex'), 1)`,
+    [digest, digest.slice(0, 40), digest.slice(0, 32)],
+  );
+  await api.db.rows(
+    `INSERT INTO blob_holds (id, sha256, created_at)
+     VALUES (gen_random_uuid(), decode($1, 'hex'), now() - $2::interval)`,
+    [digest, age],
+  );
+}
+
 describe('what a crash leaves', () => {
   it('is removed by the sweep: files half received, contents that nothing names', async () => {
     const { file } = await alertWithFile();
@@ -520,11 +534,7 @@ describe('what a crash leaves', () => {
     await writeFile(pathOf(digest), abandoned);
     await writeFile(half, 'half');
     await utimes(half, new Date(0), new Date(0));
-    await api.db.rows(
-      `INSERT INTO blobs (sha256, sha1, md5, size, unreferenced_since)
-       VALUES (decode($1, 'hex'), decode($2, 'hex'), decode($3, 'hex'), 1, now() - interval '2 hours')`,
-      [digest, digest.slice(0, 40), digest.slice(0, 32)],
-    );
+    await addHeldBlob(digest, '2 hours');
     await api.app.get(BlobsService).sweep();
     expect(await remains(abandoned)).toEqual([]);
     expect((await http.get(`/api/attachments/${file.id}/download`)).status).toBe(200);
@@ -533,13 +543,10 @@ describe('what a crash leaves', () => {
   it('is left alone while a request may still be at work on it', async () => {
     const recent = unique('recent');
     const digest = sha256(recent);
-    await api.db.rows(
-      `INSERT INTO blobs (sha256, sha1, md5, size)
-       VALUES (decode($1, 'hex'), decode($2, 'hex'), decode($3, 'hex'), 1)`,
-      [digest, digest.slice(0, 40), digest.slice(0, 32)],
-    );
+    await addHeldBlob(digest, '1 minute');
     await api.app.get(BlobsService).sweep();
     expect(await remains(recent)).toEqual(['row']);
+    await api.db.rows(`DELETE FROM blob_holds WHERE sha256 = decode($1, 'hex')`, [digest]);
     await api.db.rows(`DELETE FROM blobs WHERE sha256 = decode($1, 'hex')`, [digest]);
   });
 });
@@ -675,6 +682,140 @@ describe('GET /attachments/:id/download', () => {
         404,
         'ATTACHMENT_NOT_FOUND',
       );
+  });
+});
+
+describe('the marking of a file', () => {
+  /** What a key up to TLP 2 gets of every file of a record. */
+  async function seenByLow(path: string): Promise<Record<string, number>> {
+    const low = api.http((await addKey(api.db, tenant, { tlpMax: 2 })).key);
+    const files = (await http.get(`/api/${path}/attachments`)).body as Attachment[];
+    const seen: Record<string, number> = {};
+    for (const { id, name } of files)
+      seen[name] = (await low.get(`/api/attachments/${id}/download`)).status;
+    const listed = (await low.get(`/api/${path}/attachments`)).body as Attachment[];
+    expect(listed.map(({ name }) => name).sort()).toEqual(
+      Object.keys(seen)
+        .filter((name) => seen[name] === 200)
+        .sort(),
+    );
+    return seen;
+  }
+
+  const create = async (
+    observables: readonly object[],
+    names: readonly string[],
+    content: string,
+  ) => {
+    const response = await post(
+      alertWith(observables),
+      names.map((name) => [name, content] as const),
+    );
+    expect(response.status).toBe(200);
+    return (response.body as Alert).id;
+  };
+  const file = (attachment: string, rest: object = {}) => ({
+    dataType: 'file',
+    attachment,
+    ...rest,
+  });
+
+  it('is the strictest of all that names it, however equal observables are united', async () => {
+    const content = unique('marked');
+    const digest = sha256(content);
+    const plain = { dataType: 'file', data: digest };
+    const cases: readonly [readonly object[], readonly string[], Record<string, number>][] = [
+      [[file('a', { tlp: 1 }), file('b', { tlp: 4 })], ['a', 'b'], { a: 200, b: 403 }],
+      [[file('a', { tlp: 1 }), file('a', { tlp: 4 })], ['a'], { a: 403 }],
+      [[plain, file('a', { tlp: 4 })], ['a'], { a: 403 }],
+    ];
+    for (const [observables, names, expected] of cases) {
+      const id = await create(observables, names, content);
+      expect(await seenByLow(`alerts/${id}`)).toEqual(expected);
+      const [observable] = ((await http.get(`/api/alerts/${id}`)).body as Alert).observables;
+      expect(observable).toMatchObject({ tlp: 4, attachment: { sha256: digest } });
+    }
+  });
+
+  it('goes with it into cases, the stricter kept', async () => {
+    const content = unique('promoted');
+    const open = await create([file('a')], ['a'], content);
+    const red = await create([file('b', { tlp: 4 })], ['b'], content);
+    const redder = await create([file('a', { tlp: 4 })], ['a'], content);
+    const body = { title: 'x', statusValue: 'new', severity: 1, alertIds: [open, red] };
+    const created = await http.post('/api/alerts/create-case').send(body);
+    const { caseId } = created.body as { caseId: string };
+    expect(await seenByLow(`cases/${caseId}`)).toEqual({ a: 200, b: 403 });
+    await http.post(`/api/alerts/${redder}/merge/${caseId}`);
+    expect(await seenByLow(`cases/${caseId}`)).toEqual({ a: 403, b: 403 });
+  });
+
+  it('is raised by an equal file that is counted, which is kept once', async () => {
+    const origin = { type: 'edr', source: 'files', sourceRef: unique('ref') };
+    const content = unique('counted');
+    const agent = () => api.http(tenant.key).set('X-Alert-Dedup', 'count');
+    const send = (observables: readonly object[], names: readonly string[]) =>
+      post(
+        alertWith(observables, origin),
+        names.map((name) => [name, content] as const),
+        agent(),
+      );
+    const { id } = (await send([{ dataType: 'file', data: sha256(content) }], [])).body as Alert;
+    for (let round = 0; round < 3; round++) {
+      const counted = await send([file('a', { tlp: round === 2 ? 4 : 1 })], ['a']);
+      expect(counted.headers['x-alert-deduplicated']).toBe('true');
+      expect(await seenByLow(`alerts/${id}`)).toEqual({ a: round === 2 ? 403 : 200 });
+    }
+  });
+});
+
+describe('uploads at once', () => {
+  it('never lose a file to an equal one that is refused meanwhile', async () => {
+    const content = unique('contested');
+    const good = alertWith([{ dataType: 'file', attachment: 'a.txt' }]);
+    const bad = alertWith([{ dataType: 'file', attachment: 'other.txt' }]);
+    const answers = await Promise.all(
+      Array.from({ length: 30 }, (_, index) =>
+        post(index % 2 === 0 ? good : bad, [['a.txt', content]], api.http(tenant.key)),
+      ),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(
+      answers.map((_, index) => (index % 2 === 0 ? 200 : 400)),
+    );
+    expect(await remains(content)).toEqual(['file', 'row']);
+  });
+
+  it('with one Idempotency-Key let one be done', async () => {
+    const content = unique('same key');
+    const key = unique('key');
+    const sent = alertWith([{ dataType: 'file', attachment: 'a.txt' }]);
+    const answers = await Promise.all(
+      Array.from({ length: 6 }, () =>
+        post(sent, [['a.txt', content]], api.http(tenant.key).set('Idempotency-Key', key)),
+      ),
+    );
+    const statuses = new Set(answers.map(({ status }) => status));
+    expect(statuses).toContain(200);
+    expect([...statuses].filter((status) => status !== 200 && status !== 409)).toEqual([]);
+  });
+
+  it('leave nothing when the client goes after its last byte', async () => {
+    const content = unique('gone');
+    const { port } = new URL(api.url);
+    const alert = JSON.stringify(alertWith([], { severity: 9 }));
+    const body =
+      `--x\r\nContent-Disposition: form-data; name="alert"\r\n\r\n${alert}\r\n` +
+      `--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n${content}\r\n--x--\r\n`;
+    for (let delayMs = 0; delayMs < 10; delayMs++) {
+      const socket = connect(Number(port), '127.0.0.1');
+      socket.write(
+        `POST /api/alerts-attachments HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${tenant.key}\r\n` +
+          `Content-Type: multipart/form-data; boundary=x\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      );
+      await sleep(delayMs);
+      socket.destroy();
+    }
+    await expectNothingOf(content);
   });
 });
 

@@ -227,12 +227,25 @@ describe('POST /custom-fields', () => {
     { order: 0 },
     { type: 'select', options: ['x'] },
     { type: 'radio', options: Array.from({ length: 200 }, (_, i) => `${i}`.padEnd(128, 'x')) },
-    { type: 'text-area', defaultValue: 'x'.repeat(65_536) },
+    { type: 'text-area', defaultValue: 'x'.repeat(1024) },
     { type: 'multi-select', options: ['x'], defaultValue: [] },
     { type: 'text', defaultValue: '' },
   ])('takes %j', async (body) => {
     const { agent } = await fresh();
     expect(await add(body, agent)).toMatchObject(body);
+  });
+
+  it('answers 409 beyond two hundred of them, as each new record carries their defaults', async () => {
+    const { agent, owner } = await fresh();
+    await api.db.rows(
+      `INSERT INTO custom_fields (id, organization_id, key, label, type, applies_to)
+       SELECT gen_random_uuid(), $1, 'k' || n, 'L', 'text', '{alert}' FROM generate_series(1, 199) n`,
+      [owner.organizationId],
+    );
+    const last = await add({}, agent);
+    expectProblem(await post({ key: 'beyond' }, agent), 409, 'CONFLICT');
+    await agent.delete(`/api/custom-fields/${last.id}`);
+    await add({ key: 'beyond' }, agent);
   });
 
   it('keeps each kind once', async () => {
@@ -302,7 +315,7 @@ describe('POST /custom-fields', () => {
     [{ type: 'text', defaultValue: 'x'.repeat(513) }, 'defaultValue'],
     [{ type: 'text', defaultValue: 'a\nb' }, 'defaultValue'],
     [{ type: 'text', defaultValue: 7 }, 'defaultValue'],
-    [{ type: 'text-area', defaultValue: 'x'.repeat(65_537) }, 'defaultValue'],
+    [{ type: 'text-area', defaultValue: 'x'.repeat(1025) }, 'defaultValue'],
     [{ type: 'number', defaultValue: '7' }, 'defaultValue'],
     [{ type: 'date', defaultValue: '2026-02-30' }, 'defaultValue'],
     [{ type: 'checkbox', defaultValue: 'true' }, 'defaultValue'],
@@ -742,6 +755,19 @@ describe('a case that lacks a required key', () => {
         { id: complete.id, status: 200 },
       ],
     });
+  });
+
+  it('answers 409 to a case that is opened as closed, by itself and from alerts', async () => {
+    const { agent } = await fresh();
+    await add({ key: 'impact', appliesTo: ['case'], required: true }, agent);
+    const alert = await record('alert', {}, agent);
+    const body = { title: 'x', statusValue: 'resolved', severity: 1 };
+    const send = (path: string, rest: object) => agent.post(path).send({ ...body, ...rest });
+    expectProblem(await send('/api/cases', {}), 409, 'REQUIRED_FIELDS_EMPTY');
+    const path = '/api/alerts/create-case';
+    const alertIds = [alert.id];
+    expectProblem(await send(path, { alertIds }), 409, 'REQUIRED_FIELDS_EMPTY');
+    ok(await send(path, { alertIds, customFields: { impact: 'none' } }));
   });
 
   it('stays changeable when it was closed before the key was declared', async () => {

@@ -272,11 +272,20 @@ describe.each(STATUSES)('$path', ({ path, kind, seeded, kept }) => {
     const patch = (id: string, body: object, agent = platform) =>
       agent.patch(`${path}/${id}`).send(body);
 
+    it('changes the stage of a status that no record has, and answers 409 once one has', async () => {
+      const status = await add();
+      expect((await patch(status.id, { stage: 'InProgress' })).status).toBe(200);
+      const record = await create(kind, { statusValue: status.value });
+      expectProblem(await patch(status.id, { stage: 'Closed' }), 409, 'IN_USE');
+      await http.delete(`/api/${kind}s/${record.id}`);
+      expect((await patch(status.id, { stage: 'Closed' })).status).toBe(200);
+    });
+
     it('changes what is sent, which the next request sees on records', async () => {
       const status = await add();
       const record = await create(kind, { statusValue: status.value });
       const value = unique('renamed');
-      const changes = { label: 'Renamed', color: '#123456', value, stage: 'Closed', order: 9000 };
+      const changes = { label: 'Renamed', color: '#123456', value, order: 9000 };
       const response = await patch(status.id, changes);
       expect(response.status).toBe(200);
       expect(response.body).toEqual({ ...status, ...changes, version: 2 });
@@ -284,7 +293,7 @@ describe.each(STATUSES)('$path', ({ path, kind, seeded, kept }) => {
       const seen = await read(kind, record.id);
       expect(seen).toMatchObject({
         statusValue: value,
-        status: { label: 'Renamed', color: '#123456', stage: 'Closed' },
+        status: { label: 'Renamed', color: '#123456' },
       });
       expectProblem(
         await http.post(`/api/${kind}s`).send({ ...RECORD, statusValue: status.value }),

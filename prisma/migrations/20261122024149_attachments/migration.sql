@@ -9,10 +9,18 @@ CREATE TABLE "blobs" (
     "sha1" BYTEA NOT NULL,
     "md5" BYTEA NOT NULL,
     "size" BIGINT NOT NULL,
-    "unreferenced_since" TIMESTAMPTZ(6) DEFAULT CURRENT_TIMESTAMP,
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
 
     CONSTRAINT "blobs_pkey" PRIMARY KEY ("sha256")
+);
+
+-- CreateTable
+CREATE TABLE "blob_holds" (
+    "id" UUID NOT NULL,
+    "sha256" BYTEA NOT NULL,
+    "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT "blob_holds_pkey" PRIMARY KEY ("id")
 );
 
 -- CreateTable
@@ -24,6 +32,8 @@ CREATE TABLE "attachments" (
     "sha256" BYTEA NOT NULL,
     "name" TEXT NOT NULL,
     "content_type" TEXT NOT NULL,
+    "tlp" SMALLINT NOT NULL,
+    "pap" SMALLINT NOT NULL,
     "created_by_id" UUID NOT NULL,
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "deleted_at" TIMESTAMPTZ(3),
@@ -33,6 +43,15 @@ CREATE TABLE "attachments" (
 
 -- AddForeignKey
 ALTER TABLE "observables" ADD CONSTRAINT "observables_attachment_id_fkey" FOREIGN KEY ("attachment_id") REFERENCES "attachments"("id") ON DELETE SET NULL ON UPDATE CASCADE;
+
+-- CreateIndex
+CREATE INDEX "blob_holds_sha256_idx" ON "blob_holds"("sha256");
+
+-- CreateIndex
+CREATE INDEX "blob_holds_created_at_idx" ON "blob_holds"("created_at");
+
+-- AddForeignKey
+ALTER TABLE "blob_holds" ADD CONSTRAINT "blob_holds_sha256_fkey" FOREIGN KEY ("sha256") REFERENCES "blobs"("sha256") ON DELETE RESTRICT ON UPDATE CASCADE;
 
 -- AddForeignKey
 ALTER TABLE "attachments" ADD CONSTRAINT "attachments_alert_id_fkey" FOREIGN KEY ("alert_id") REFERENCES "alerts"("id") ON DELETE SET NULL ON UPDATE CASCADE;
@@ -55,9 +74,9 @@ ALTER TABLE "blobs"
   ADD CONSTRAINT "blobs_size_check" CHECK ("size" >= 0);
 ALTER TABLE "attachments"
   ADD CONSTRAINT "attachments_parent_check" CHECK (("alert_id" IS NULL) <> ("case_id" IS NULL)),
-  ADD CONSTRAINT "attachments_name_check" CHECK (length("name") BETWEEN 1 AND 255);
+  ADD CONSTRAINT "attachments_name_check" CHECK (length("name") BETWEEN 1 AND 255),
+  ADD CONSTRAINT "attachments_scales" CHECK ("tlp" BETWEEN 0 AND 4 AND "pap" BETWEEN 0 AND 4);
 
-CREATE INDEX "blobs_unreferenced_idx" ON "blobs" ("unreferenced_since") WHERE "unreferenced_since" IS NOT NULL;
 CREATE INDEX "attachments_alert_idx" ON "attachments" ("alert_id", "created_at", "id") WHERE "alert_id" IS NOT NULL AND "deleted_at" IS NULL;
 CREATE INDEX "attachments_case_idx" ON "attachments" ("case_id", "created_at", "id") WHERE "case_id" IS NOT NULL AND "deleted_at" IS NULL;
 CREATE INDEX "attachments_sha256_idx" ON "attachments" ("sha256") WHERE "deleted_at" IS NULL;
