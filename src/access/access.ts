@@ -1,6 +1,5 @@
 import type { Principal } from '../auth/principal.js';
 import { AppError } from '../common/errors.js';
-import type { Position } from '../common/pagination.js';
 import type { SqlParams } from '../database/sql.js';
 
 /** Where a kind of record that can be shared keeps its rows and its shares. */
@@ -45,68 +44,6 @@ export function visibleTo(
   return `(${alias}.organization_id = ANY(${organizations}) OR ${alias}.visible_to_all_organizations
     OR EXISTS (SELECT 1 FROM ${tables.shares} share
                WHERE share.${tables.shareKey} = ${alias}.id AND share.organization_id = ANY(${organizations})))`;
-}
-
-export interface ListShape {
-  /** Conditions on the record `r`, beyond tenant, clearance and deletion. */
-  readonly conditions: readonly string[];
-  readonly sortColumn: string;
-  readonly descending: boolean;
-  readonly after: Position | null;
-  /** The SQL type of the sort column, to read the position back. */
-  readonly sortType: string;
-  readonly limit: number;
-}
-
-/**
- * The ids of the rows a list may show, in order: the caller's tenants, up to its clearance.
- *
- * The database filters, so counts and cursors never reveal what was hidden. What the tenant owns, and
- * what is visible to all, is read from an index in sort order, so the cost follows the page and not
- * the table; what others share with it is gathered from its shares and sorted.
- */
-export function visibleIds(
-  principal: Principal,
-  tables: SharedTables,
-  params: SqlParams,
-  list: ListShape,
-): string {
-  const direction = list.descending ? 'DESC' : 'ASC';
-  const order = `ORDER BY r.${list.sortColumn} ${direction}, r.id ${direction} LIMIT ${params.add(list.limit, 'int')}`;
-  const conditions = [
-    'r.deleted_at IS NULL',
-    clearedFor(principal, 'r', params),
-    ...list.conditions,
-  ];
-  if (list.after) {
-    const [value, id] = list.after;
-    conditions.push(
-      `(r.${list.sortColumn}, r.id) ${list.descending ? '<' : '>'} (${params.add(value)}::${list.sortType}, ${params.add(id, 'uuid')})`,
-    );
-  }
-  const where = conditions.join(' AND ');
-  const columns = `r.id, r.${list.sortColumn} AS sort_value`;
-  if (principal.everyOrganization) {
-    return `SELECT page.id, page.sort_value FROM organizations org CROSS JOIN LATERAL (
-        SELECT ${columns} FROM ${tables.records} r WHERE r.organization_id = org.id AND ${where} ${order}) page
-      ${outerOrder(direction, params, list)}`;
-  }
-  const own = params.add(principal.organizationIds, 'uuid[]');
-  return `SELECT page.id, page.sort_value FROM (
-      SELECT owned.* FROM unnest(${own}) org(id) CROSS JOIN LATERAL (
-        SELECT ${columns} FROM ${tables.records} r WHERE r.organization_id = org.id AND ${where} ${order}) owned
-      UNION ALL
-      (SELECT ${columns} FROM ${tables.records} r
-        WHERE r.visible_to_all_organizations AND r.organization_id <> ALL(${own}) AND ${where} ${order})
-      UNION ALL
-      (SELECT ${columns} FROM ${tables.records} r
-        WHERE r.id IN (SELECT share.${tables.shareKey} FROM ${tables.shares} share WHERE share.organization_id = ANY(${own}))
-          AND NOT r.visible_to_all_organizations AND r.organization_id <> ALL(${own}) AND ${where} ${order})
-    ) page ${outerOrder(direction, params, list)}`;
-}
-
-function outerOrder(direction: string, params: SqlParams, list: ListShape): string {
-  return `ORDER BY page.sort_value ${direction}, page.id ${direction} LIMIT ${params.add(list.limit, 'int')}`;
 }
 
 /** The marking of a record. */

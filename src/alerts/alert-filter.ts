@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { CASE_TABLES, clearedFor, visibleTo } from '../access/access.js';
+import type { ListCondition } from '../access/visible-list.js';
 import type { Principal } from '../auth/principal.js';
 import { idSchema } from '../common/fields.js';
 import { listQuery, searchAnswer, searchBody } from '../common/pagination.js';
 import type { SqlParams } from '../database/sql.js';
-import { filterConditions, flag, recordFilters } from '../records/record-filter.js';
+import { equalTo, filterConditions, flag, recordFilters } from '../records/record-filter.js';
 import { RECORD_SORT_FIELDS } from '../records/record.schema.js';
 import type { Status } from '../statuses/statuses.service.js';
 import { alertSchema } from './alerts.schema.js';
@@ -38,16 +39,17 @@ export function alertConditions(
   filter: AlertListQuery,
   statuses: ReadonlyMap<string, Status>,
   params: SqlParams,
-): string[] {
+): ListCondition[] {
   const conditions = filterConditions('alert', filter, statuses, params);
   if (filter.caseId === undefined && filter.hasCase === undefined) return conditions;
   const seen = `k.id = r.case_id AND k.deleted_at IS NULL AND ${visibleTo(principal, CASE_TABLES, 'k', params)}
     AND ${clearedFor(principal, 'k', params)}`;
   const hasCase = `EXISTS (SELECT 1 FROM cases k WHERE ${seen})`;
-  if (filter.caseId === 'none' || filter.hasCase === false) conditions.push(`NOT ${hasCase}`);
-  if (filter.hasCase === true) conditions.push(hasCase);
+  if (filter.caseId === 'none' || filter.hasCase === false)
+    conditions.push({ text: `NOT ${hasCase}` });
+  if (filter.hasCase === true) conditions.push({ text: hasCase });
   if (filter.caseId !== undefined && filter.caseId !== 'none') {
-    conditions.push(hasCase, `r.case_id = ${params.add(filter.caseId, 'uuid')}`);
+    conditions.unshift(...equalTo('case_id', [filter.caseId], 'uuid', params), { text: hasCase });
   }
   return conditions;
 }

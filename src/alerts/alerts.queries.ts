@@ -1,5 +1,6 @@
-import { ALERT_TABLES, clearedFor, visibleIds, visibleTo } from '../access/access.js';
-import type { ListShape } from '../access/access.js';
+import { ALERT_TABLES, clearedFor, visibleTo } from '../access/access.js';
+import { visibleIds } from '../access/visible-list.js';
+import type { ListShape } from '../access/visible-list.js';
 import { insertActivitiesSql } from '../activities/activity.js';
 import type { ActivityRow } from '../activities/activity.js';
 import { insertAuditSql } from '../audit/audit-entry.js';

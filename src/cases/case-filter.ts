@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ListCondition } from '../access/visible-list.js';
 import { listQuery, searchAnswer, searchBody } from '../common/pagination.js';
 import type { SqlParams } from '../database/sql.js';
 import { filterConditions, flag, recordFilters } from '../records/record-filter.js';
@@ -30,8 +31,9 @@ export function caseConditions(
   filter: CaseListQuery,
   statuses: ReadonlyMap<string, Status>,
   params: SqlParams,
-): string[] {
+): ListCondition[] {
   const conditions = filterConditions('case', filter, statuses, params);
-  if (filter.flag !== undefined) conditions.push(`r.flag = ${params.add(filter.flag, 'bool')}`);
+  if (filter.flag !== undefined)
+    conditions.push({ text: `r.flag = ${params.add(filter.flag, 'bool')}` });
   return conditions;
 }

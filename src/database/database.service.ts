@@ -30,7 +30,11 @@ export class Database implements OnApplicationShutdown {
     config: AppConfig,
     private readonly changes: ChangeFeed,
   ) {
-    this.pool = createPool(config.databaseUrl ?? '', config.databasePoolMax);
+    this.pool = createPool(
+      config.databaseUrl ?? '',
+      config.databasePoolMax,
+      config.directDatabaseUrl !== undefined,
+    );
     this.prisma = new PrismaClient({
       adapter: new PrismaPg(this.pool, {
         statementNameGenerator: ({ sql }) => this.nameOf(sql) ?? '',

@@ -65,12 +65,19 @@ function listed(principal: Principal, filter: ObservableFilter, params: SqlParam
   return conditions;
 }
 
+/** Which rows of a list a page holds. */
+interface PageShape {
+  readonly limit: number;
+  readonly descending: boolean;
+  readonly after: Position | null;
+}
+
 /** A page of observables by creation, with one row more than `limit` when there is a next page. */
 export async function listObservables(
   sql: Sql,
   principal: Principal,
   filter: ObservableFilter,
-  page: { readonly limit: number; readonly descending: boolean; readonly after: Position | null },
+  page: PageShape,
 ): Promise<Observable[]> {
   const params = new SqlParams();
   const conditions = listed(principal, filter, params);
@@ -81,15 +88,46 @@ export async function listObservables(
       `(o.created_at, o.id) ${page.descending ? '<' : '>'} (${params.add(value)}::timestamptz, ${params.add(id, 'uuid')})`,
     );
   }
+  const order = `ORDER BY o.created_at ${direction}, o.id ${direction} LIMIT ${params.add(page.limit + 1, 'int')}`;
+  const first = (where: readonly string[]) =>
+    `SELECT o.id, o.created_at FROM ${WITH_PARENTS} WHERE ${where.join(' AND ')} ${order}`;
+  const isOfParent = filter.alertId !== undefined || filter.caseId !== undefined;
+  const ids = isOfParent
+    ? first(conditions)
+    : ofOrganizations(principal, params, order, page, (where) => first([...where, ...conditions]));
   const rows = await sql<{ observable: Observable }>(
-    `WITH page AS MATERIALIZED (
-       SELECT o.* FROM ${WITH_PARENTS} WHERE ${conditions.join(' AND ')}
-       ORDER BY o.created_at ${direction}, o.id ${direction} LIMIT ${params.add(page.limit + 1, 'int')})
-     SELECT row_to_json(x) AS observable FROM (${observablesSql('page o')}) x
+    `WITH page AS MATERIALIZED (${ids})
+     SELECT row_to_json(x) AS observable FROM (${observablesSql('page JOIN observables o ON o.id = page.id')}) x
      ORDER BY x."createdAt" ${direction}, x.id ${direction}`,
     params.values,
   );
   return rows.map((row) => row.observable);
+}
+
+/**
+ * The first rows over all organizations, each read in order from its index.
+ *
+ * The caller's own come first: where they fill the page, others are read no farther than to its end.
+ */
+function ofOrganizations(
+  principal: Principal,
+  params: SqlParams,
+  order: string,
+  page: PageShape,
+  first: (where: readonly string[]) => string,
+): string {
+  const here = 'o.organization_id = org.id';
+  const each = (organizations: string, where: readonly string[]) =>
+    `SELECT o.id, o.created_at FROM ${organizations} CROSS JOIN LATERAL (${first([here, ...where])}) o`;
+  if (principal.everyOrganization) return `${each('organizations org', [])} ${order}`;
+  const own = params.add(principal.organizationIds, 'uuid[]');
+  const [comparison, end] = page.descending ? ['>=', '-infinity'] : ['<=', 'infinity'];
+  const last = `SELECT o.created_at FROM owned o ${order.replace('LIMIT', 'OFFSET')} - 1`;
+  const within = `o.created_at ${comparison} coalesce((${last}), '${end}')`;
+  return `WITH owned AS MATERIALIZED (${each(`unnest(${own}) org(id)`, [])} ${order})
+    SELECT o.id, o.created_at FROM (
+      SELECT * FROM owned UNION ALL
+      ${each(`(SELECT id FROM organizations WHERE id <> ALL(${own})) org`, [within])}) o ${order}`;
 }
 
 /** How many observables the list holds, counting no further than `max`. */

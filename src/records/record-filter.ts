@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Bound, ListCondition } from '../access/visible-list.js';
 import { idSchema, instantInput, text } from '../common/fields.js';
 import type { SqlParams } from '../database/sql.js';
 import { toStatusValue } from '../statuses/statuses.service.js';
@@ -95,56 +96,112 @@ export const recordFilters = {
 
 export type RecordFilter = z.output<z.ZodObject<typeof recordFilters>>;
 
-/** The conditions on the record `r` that a filter means; an unknown value matches nothing. */
+/**
+ * The conditions on the record `r` that a filter means; an unknown value matches nothing.
+ *
+ * Those with an index of their own come first, what tells records apart the best before the rest.
+ */
 export function filterConditions(
   kind: RecordKind,
   filter: RecordFilter,
   statuses: ReadonlyMap<string, Status>,
   params: SqlParams,
-): string[] {
+): ListCondition[] {
+  const among = (column: string, wanted: readonly unknown[] | undefined, type: string) =>
+    wanted ? equalTo(column, wanted, type, params) : [];
+  return [
+    ...among('source_ref', filter.sourceRef, 'text'),
+    ...among('client_id', filter.clientId, 'uuid'),
+    ...(filter.assigneeId ? assigneeConditions(filter.assigneeId, params) : []),
+    ...among('source', filter.source, 'text'),
+    ...among('type', filter.type, 'text'),
+    ...among('status_id', statusIds(filter, statuses), 'uuid'),
+    ...boundConditions(filter, params),
+    ...plainConditions(kind, filter, params).map((text) => ({ text })),
+  ];
+}
+
+/** The condition that a column has one of the values. */
+export function equalTo(
+  column: string,
+  wanted: readonly unknown[],
+  type: string,
+  params: SqlParams,
+): ListCondition[] {
+  const values = [...new Set(wanted)];
+  const [only] = values;
+  if (values.length === 1) {
+    const value = params.add(only, type);
+    return [
+      { text: `r.${column} = ${value}`, axis: { column, values: `ARRAY[${value}]`, count: 1 } },
+    ];
+  }
+  const list = params.add(values, `${type}[]`);
+  return [
+    {
+      text: `r.${column} = ANY(${list})`,
+      axis: { column, values: list, count: values.length },
+    },
+  ];
+}
+
+/** One value is asked for as such: PostgreSQL takes a list for longer than it mostly is. */
+function isAmong(
+  column: string,
+  wanted: readonly unknown[],
+  type: string,
+  params: SqlParams,
+): string {
+  return wanted.length === 1
+    ? `${column} = ${params.add(wanted[0], type)}`
+    : `${column} = ANY(${params.add(wanted, `${type}[]`)})`;
+}
+
+/** The statuses that both `status` and `stage` allow, where either is asked for. */
+function statusIds(
+  { status, stage }: RecordFilter,
+  statuses: ReadonlyMap<string, Status>,
+): (string | null)[] | undefined {
+  if (!status && !stage) return undefined;
+  const named = status?.map((value) => statuses.get(toStatusValue(value)));
+  const found = (named ?? [...statuses.values()]).filter(
+    (each) => each !== undefined && (!stage || stage.includes(each.stage)),
+  );
+  return found.length === 0 ? [null] : found.map((each) => each?.id ?? null);
+}
+
+function assigneeConditions(wanted: readonly string[], params: SqlParams): ListCondition[] {
+  const ids = wanted.filter((id) => id !== NONE);
+  if (ids.length === wanted.length) return equalTo('assignee_id', ids, 'uuid', params);
+  if (ids.length === 0) return [{ text: 'r.assignee_id IS NULL' }];
+  return [{ text: `(r.assignee_id IS NULL OR r.assignee_id = ANY(${params.add(ids, 'uuid[]')}))` }];
+}
+
+/** The conditions on a side of a value. */
+function boundConditions(filter: RecordFilter, params: SqlParams): ListCondition[] {
+  const bounds: Bound[] = [];
+  const add = (column: string, operator: Bound['operator'], value: unknown, type: string) => {
+    if (value !== undefined) bounds.push({ column, operator, value: params.add(value, type) });
+  };
+  add('severity', '>=', filter.severityMin, 'smallint');
+  add('created_at', '>=', filter.createdAfter, 'timestamptz');
+  add('created_at', '<', filter.createdBefore, 'timestamptz');
+  add('updated_at', '>=', filter.updatedAfter, 'timestamptz');
+  return bounds.map((bound) => ({
+    text: `r.${bound.column} ${bound.operator} ${bound.value}`,
+    bound,
+  }));
+}
+
+/** The conditions that no index holds. */
+function plainConditions(kind: RecordKind, filter: RecordFilter, params: SqlParams): string[] {
   const conditions: string[] = [];
-  const among = (column: string, wanted: readonly unknown[] | undefined, type: string) => {
-    if (!wanted) return;
-    const [only] = wanted;
-    conditions.push(
-      wanted.length === 1
-        ? `r.${column} = ${params.add(only, type)}`
-        : `r.${column} = ANY(${params.add(wanted, `${type}[]`)})`,
-    );
+  const among = (column: string, wanted: readonly number[] | undefined) => {
+    if (wanted) conditions.push(isAmong(`r.${column}`, wanted, 'smallint', params));
   };
-  const linked = (table: string, column: string, wanted: readonly string[] | undefined) => {
-    if (!wanted) return;
-    conditions.push(
-      `EXISTS (SELECT 1 FROM ${kind}_${table} link WHERE link.${kind}_id = r.id AND link.${column} = ANY(${params.add(wanted, 'uuid[]')}))`,
-    );
-  };
-  if (filter.status) {
-    among(
-      'status_id',
-      filter.status.map((value) => statuses.get(toStatusValue(value))?.id ?? null),
-      'uuid',
-    );
-  }
-  if (filter.stage) {
-    const { stage } = filter;
-    const ids = [...statuses.values()]
-      .filter((status) => stage.includes(status.stage))
-      .map((status) => status.id);
-    conditions.push(`r.status_id = ANY(${params.add(ids, 'uuid[]')})`);
-  }
-  among('severity', filter.severity, 'smallint');
-  if (filter.severityMin !== undefined)
-    conditions.push(`r.severity >= ${params.add(filter.severityMin, 'smallint')}`);
-  among('tlp', filter.tlp, 'smallint');
-  among('pap', filter.pap, 'smallint');
-  among('type', filter.type, 'text');
-  among('source', filter.source, 'text');
-  among('source_ref', filter.sourceRef, 'text');
-  if (filter.assigneeId) {
-    const ids = filter.assigneeId.filter((id) => id !== NONE);
-    const isNone = ids.length < filter.assigneeId.length ? 'r.assignee_id IS NULL' : 'false';
-    conditions.push(`(${isNone} OR r.assignee_id = ANY(${params.add(ids, 'uuid[]')}))`);
-  }
+  among('severity', filter.severity);
+  among('tlp', filter.tlp);
+  among('pap', filter.pap);
   if (filter.tag) conditions.push(tagCondition(kind, filter.tag, params));
   if (filter.organizationId) {
     const ids = params.add(filter.organizationId, 'uuid[]');
@@ -153,14 +210,10 @@ export function filterConditions(
         WHERE share.${kind}_id = r.id AND share.organization_id = ANY(${ids})))`,
     );
   }
-  linked('teams', 'team_id', filter.teamId);
-  among('client_id', filter.clientId, 'uuid');
-  if (filter.createdAfter)
-    conditions.push(`r.created_at >= ${params.add(filter.createdAfter, 'timestamptz')}`);
-  if (filter.createdBefore)
-    conditions.push(`r.created_at < ${params.add(filter.createdBefore, 'timestamptz')}`);
-  if (filter.updatedAfter)
-    conditions.push(`r.updated_at >= ${params.add(filter.updatedAfter, 'timestamptz')}`);
+  if (filter.teamId) {
+    const among = isAmong('link.team_id', filter.teamId, 'uuid', params);
+    conditions.push(`r.id IN (SELECT link.${kind}_id FROM ${kind}_teams link WHERE ${among})`);
+  }
   if (filter.q !== undefined) conditions.push(...textConditions(filter.q, params));
   return conditions;
 }
@@ -172,8 +225,8 @@ function tagCondition(
 ): string {
   const ids = wanted.filter((tag) => typeof tag === 'number');
   const names = wanted.map((tag) => String(tag).toLowerCase());
-  return `EXISTS (SELECT 1 FROM ${kind}_tags link JOIN tags tag ON tag.id = link.tag_id WHERE link.${kind}_id = r.id
-    AND (tag.id = ANY(${params.add(ids, 'int[]')}) OR lower(tag.name) = ANY(${params.add(names, 'text[]')})))`;
+  return `r.id IN (SELECT link.${kind}_id FROM ${kind}_tags link WHERE link.tag_id = ANY(ARRAY(SELECT tag.id FROM tags tag
+    WHERE tag.id = ANY(${params.add(ids, 'int[]')}) OR lower(tag.name) = ANY(${params.add(names, 'text[]')}))))`;
 }
 
 /** What text search looks at; the trigram indexes are on this very expression. */

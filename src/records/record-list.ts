@@ -1,4 +1,4 @@
-import type { ListShape } from '../access/access.js';
+import type { ListCondition, ListShape } from '../access/visible-list.js';
 import { COUNT_MAX, Page } from '../common/pagination.js';
 import type { Cursors, Position } from '../common/pagination.js';
 import type { SqlParams } from '../database/sql.js';
@@ -18,7 +18,7 @@ export interface ListSource {
 /** One page of alerts or cases: a row more than asked for tells whether there is a next one. */
 export async function listPage<T>(
   query: PageQuery,
-  conditions: (params: SqlParams) => readonly string[],
+  conditions: (params: SqlParams) => readonly ListCondition[],
   cursors: Cursors,
   source: ListSource,
 ): Promise<Page<JsonText<T>>> {
@@ -37,7 +37,7 @@ export async function listPage<T>(
 
 function listShape(
   query: PageQuery,
-  conditions: readonly string[],
+  conditions: readonly ListCondition[],
   limit: number,
   after: Position | null,
 ): ListShape {

@@ -1,5 +1,7 @@
-import { visibleIds, visibleTo } from '../access/access.js';
-import type { ListShape, SharedTables } from '../access/access.js';
+import { visibleTo } from '../access/access.js';
+import type { SharedTables } from '../access/access.js';
+import { visibleCount } from '../access/visible-list.js';
+import type { ListShape } from '../access/visible-list.js';
 import type { Principal } from '../auth/principal.js';
 import { SqlParams } from '../database/sql.js';
 import type { Sql } from '../database/sql.js';
@@ -28,10 +30,7 @@ export async function countRecords(
   shape: (params: SqlParams) => ListShape,
 ): Promise<number> {
   const params = new SqlParams();
-  const page = visibleIds(principal, tables, params, shape(params));
-  const [row] = await sql<{ count: number }>(
-    `SELECT count(*)::int AS count FROM (${page}) x`,
-    params.values,
-  );
+  const statement = visibleCount(principal, tables, params, shape(params));
+  const [row] = await sql<{ count: number }>(statement, params.values);
   return row?.count ?? 0;
 }
