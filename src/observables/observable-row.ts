@@ -57,6 +57,15 @@ export function valueHash(normalized: string): string {
   return createHash('sha256').update(normalized).digest('hex').slice(0, 32);
 }
 
+/** The hashes that a value may be stored under: that of its type, or of any where none is said. */
+export function hashesOf(
+  data: string,
+  types: Iterable<Pick<ObservableType, 'name'>>,
+): readonly string[] {
+  const values = [...types].map(({ name }) => normalizeObservable(name, data).value);
+  return [...new Set(values)].map(valueHash);
+}
+
 /**
  * The row for an observable at intake: nothing is refused over its type or format.
  *

@@ -17,12 +17,14 @@ import {
   childObservableSchema,
   createObservableSchema,
   observableListQuery,
+  observableLookupQuery,
 } from './observables.schema.js';
 import type {
   ChildObservable,
   ChildObservableListQuery,
   CreateObservable,
   ObservableListQuery,
+  ObservableLookupQuery,
 } from './observables.schema.js';
 import { ObservablesService } from './observables.service.js';
 import type { CreatedObservables } from './observables.service.js';
@@ -60,6 +62,16 @@ export class ObservablesController {
     @Res({ passthrough: true }) response: Response,
   ): Promise<Observable | readonly Observable[]> {
     return answer(await this.observables.create(principal, input), input, response);
+  }
+
+  @Get('observables/lookup')
+  @Auth('observables:read')
+  @Answers('Find every observable of a value, newest first', z.array(observableSchema))
+  lookup(
+    @Caller() principal: Principal,
+    @Query({ schema: observableLookupQuery }) query: ObservableLookupQuery,
+  ): Promise<Page<Observable>> {
+    return this.observables.list(principal, query);
   }
 
   @Get('observables/:id')

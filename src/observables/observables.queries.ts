@@ -49,6 +49,9 @@ export async function findObservable(
 export interface ObservableFilter {
   readonly alertId?: string | undefined;
   readonly caseId?: string | undefined;
+  readonly typeId?: number | undefined;
+  /** Hashes (hex) of the normalised values, any of which an observable may have. */
+  readonly valueHashes?: readonly string[] | undefined;
 }
 
 function listed(principal: Principal, filter: ObservableFilter, params: SqlParams): string[] {
@@ -62,7 +65,14 @@ function listed(principal: Principal, filter: ObservableFilter, params: SqlParam
     conditions.push(`o.alert_id = ${params.add(filter.alertId, 'uuid')}`);
   if (filter.caseId !== undefined)
     conditions.push(`o.case_id = ${params.add(filter.caseId, 'uuid')}`);
+  if (filter.typeId !== undefined)
+    conditions.push(`o.type_id = ${params.add(filter.typeId, 'int')}`);
   return conditions;
+}
+
+/** The wanted values as the rows of a table `wanted`. */
+function wantedValues(hashes: readonly string[], params: SqlParams): string {
+  return `(SELECT decode(hex, 'hex') AS hash FROM unnest(${params.add(hashes, 'text[]')}) hex) wanted`;
 }
 
 /** Which rows of a list a page holds. */
@@ -92,9 +102,12 @@ export async function listObservables(
   const first = (where: readonly string[]) =>
     `SELECT o.id, o.created_at FROM ${WITH_PARENTS} WHERE ${where.join(' AND ')} ${order}`;
   const isOfParent = filter.alertId !== undefined || filter.caseId !== undefined;
+  const wanted = filter.valueHashes && wantedValues(filter.valueHashes, params);
   const ids = isOfParent
-    ? first(conditions)
-    : ofOrganizations(principal, params, order, page, (where) => first([...where, ...conditions]));
+    ? first([...conditions, ...(wanted ? [`o.value_hash IN (SELECT hash FROM ${wanted})`] : [])])
+    : ofOrganizations(principal, params, order, page, wanted, (where) =>
+        first([...where, ...conditions]),
+      );
   const rows = await sql<{ observable: Observable }>(
     `WITH page AS MATERIALIZED (${ids})
      SELECT row_to_json(x) AS observable FROM (${observablesSql('page JOIN observables o ON o.id = page.id')}) x
@@ -105,7 +118,8 @@ export async function listObservables(
 }
 
 /**
- * The first rows over all organizations, each read in order from its index.
+ * The first rows over all organizations, each read in order from its index: that of all its
+ * observables, or that of each wanted value.
  *
  * The caller's own come first: where they fill the page, others are read no farther than to its end.
  */
@@ -114,11 +128,13 @@ function ofOrganizations(
   params: SqlParams,
   order: string,
   page: PageShape,
+  wanted: string | undefined,
   first: (where: readonly string[]) => string,
 ): string {
-  const here = 'o.organization_id = org.id';
+  const here = ['o.organization_id = org.id', ...(wanted ? ['o.value_hash = wanted.hash'] : [])];
+  const values = wanted ? `CROSS JOIN ${wanted}` : '';
   const each = (organizations: string, where: readonly string[]) =>
-    `SELECT o.id, o.created_at FROM ${organizations} CROSS JOIN LATERAL (${first([here, ...where])}) o`;
+    `SELECT o.id, o.created_at FROM ${organizations} ${values} CROSS JOIN LATERAL (${first([...here, ...where])}) o`;
   if (principal.everyOrganization) return `${each('organizations org', [])} ${order}`;
   const own = params.add(principal.organizationIds, 'uuid[]');
   const [comparison, end] = page.descending ? ['>=', '-infinity'] : ['<=', 'infinity'];
@@ -138,7 +154,12 @@ export async function countObservables(
   max: number,
 ): Promise<number> {
   const params = new SqlParams();
-  const where = listed(principal, filter, params).join(' AND ');
+  const conditions = listed(principal, filter, params);
+  if (filter.valueHashes) {
+    const wanted = wantedValues(filter.valueHashes, params);
+    conditions.push(`o.value_hash IN (SELECT hash FROM ${wanted})`);
+  }
+  const where = conditions.join(' AND ');
   const [row] = await sql<{ count: number }>(
     `SELECT count(*)::int AS count FROM (SELECT 1 FROM ${WITH_PARENTS} WHERE ${where} LIMIT ${params.add(max, 'int')}) x`,
     params.values,

@@ -46,7 +46,17 @@ export const createObservableSchema = z
     },
   });
 
+const valueFilters = {
+  data: dataSchema.meta({
+    description: 'The value, in whatever form: `hxxp://evil[.]example` finds what it means.',
+    example: '10.1.2.3',
+  }),
+  dataType: label(64).optional().meta({ description: 'Only observables of this type.' }),
+};
+
 export const observableListQuery = listQuery(['createdAt'], {
+  ...valueFilters,
+  data: valueFilters.data.optional(),
   alertId: idSchema.optional().meta({ description: 'Observables of this alert.' }),
   caseId: idSchema.optional().meta({ description: 'Observables of this case.' }),
 }).refine((query) => query.alertId === undefined || query.caseId === undefined, {
@@ -54,9 +64,13 @@ export const observableListQuery = listQuery(['createdAt'], {
   error: 'send at most one of alertId and caseId',
 });
 
+/** `GET /observables/lookup`: every observable of a value. */
+export const observableLookupQuery = listQuery(['createdAt'], valueFilters);
+
 export const childObservableListQuery = listQuery(['createdAt'], {});
 
 export type CreateObservable = z.output<typeof createObservableSchema>;
 export type ChildObservable = z.output<typeof childObservableSchema>;
 export type ObservableListQuery = z.output<typeof observableListQuery>;
+export type ObservableLookupQuery = z.output<typeof observableLookupQuery>;
 export type ChildObservableListQuery = z.output<typeof childObservableListQuery>;

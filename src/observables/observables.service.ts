@@ -11,7 +11,7 @@ import type { Observable } from '../records/answer.schema.js';
 import { openParent } from '../records/parent.js';
 import type { Parent } from '../records/parent.js';
 import { bumpVersion } from '../records/record-writes.js';
-import { distinctRows, toObservableRow } from './observable-row.js';
+import { distinctRows, hashesOf, toObservableRow } from './observable-row.js';
 import { ObservableTypesService, typeNamed } from './observable-types.service.js';
 import { observableNotFound } from './observables.errors.js';
 import {
@@ -21,6 +21,7 @@ import {
   insertObservables,
   listObservables,
 } from './observables.queries.js';
+import type { ObservableFilter } from './observables.queries.js';
 import type {
   ChildObservable,
   CreateObservable,
@@ -124,18 +125,33 @@ export class ObservablesService {
 
   async list(principal: Principal, query: ObservableListQuery): Promise<Page<Observable>> {
     const sql = this.database.sqlFor(principal);
+    const filter = await this.filterOf(principal, query);
     const after = this.cursors.decode('observables', query);
     const [found, count] = await Promise.all([
-      listObservables(sql, principal, query, {
+      listObservables(sql, principal, filter, {
         limit: query.limit,
         descending: query.sort.startsWith('-'),
         after,
       }),
-      query.count ? countObservables(sql, principal, query, COUNT_MAX + 1) : null,
+      query.count ? countObservables(sql, principal, filter, COUNT_MAX + 1) : null,
     ]);
     return Page.of(found, query, count, (last) =>
       this.cursors.encode('observables', query, [last.createdAt, last.id]),
     );
+  }
+
+  /** What the query asks for, by ids and hashes; an unknown type matches nothing. */
+  private async filterOf(
+    principal: Principal,
+    { alertId, caseId, data, dataType }: ObservableListQuery,
+  ): Promise<ObservableFilter> {
+    if (data === undefined && dataType === undefined) return { alertId, caseId };
+    const types = await this.types.list(principal);
+    const type = dataType === undefined ? null : typeNamed(types, dataType);
+    const typeId = dataType === undefined ? undefined : (type?.id ?? 0);
+    const valueHashes =
+      data === undefined ? undefined : hashesOf(data, type ? [type] : types.values());
+    return { alertId, caseId, typeId, valueHashes };
   }
 
   /** The observables of a parent that must be there (404) and within clearance (403). */

@@ -4,7 +4,7 @@ import { observableSchema } from '../../src/records/answer.schema.js';
 import type { Observable } from '../../src/records/answer.schema.js';
 import { startTestApp } from '../app.js';
 import type { Agent, TestApp } from '../app.js';
-import { createTenant } from '../factories.js';
+import { addKey, createTenant, unique } from '../factories.js';
 import type { Tenant } from '../factories.js';
 import { expectInvalid, expectMatches, expectProblem } from '../matchers.js';
 import { MISSING_ID, nextLink, outcomesOf, readAll } from '../outcomes.js';
@@ -358,6 +358,62 @@ describe('GET /observables', () => {
     ['observables:write', 'alerts:read', 'cases:read'],
   );
   outcomes.limited({ method: 'get', path: () => '/api/observables' }, ['observables:read']);
+});
+
+describe.each(['/api/observables', '/api/observables/lookup'])('GET %s?data=', (path) => {
+  const idsOf = async (query: Record<string, string>, agent = http) => {
+    const response = await agent.get(path).query(query);
+    expect({ status: response.status, body: response.text }).toMatchObject({ status: 200 });
+    return (response.body as Observable[]).map(({ id }) => id);
+  };
+
+  it('finds a value in whatever form it was sent, newest first, on alerts and cases', async () => {
+    const host = `${unique('evil')}.example`;
+    const dataType = 'url';
+    const first = await add('alert', await parent('alert'), {
+      dataType,
+      data: `hxxps://${host.toUpperCase().replace('.', '[.]')}/a`,
+    });
+    const second = await add('case', await parent('case'), { dataType, data: `https://${host}/a` });
+    await add('alert', await parent('alert'), { dataType, data: `https://${host}/b` });
+    for (const data of [`https://${host}/a`, `hXXps://${host}/a`, `https://${host}:443/a`])
+      expect(await idsOf({ data })).toEqual([second.id, first.id]);
+    expect(await idsOf({ data: `https://${host}/a`, dataType: 'URL' })).toHaveLength(2);
+    expect(await idsOf({ data: `https://${host}/a`, dataType: 'domain' })).toEqual([]);
+    expect(await idsOf({ data: `https://${host}/a`, dataType: 'no such' })).toEqual([]);
+    expect(await idsOf({ data: `https://${host}/c` })).toEqual([]);
+  });
+
+  it('pages and counts', async () => {
+    const data = unique('seen often');
+    const ids: string[] = [];
+    for (let index = 0; index < 5; index++)
+      ids.unshift((await add('alert', await parent('alert'), { data })).id);
+    const all = await readAll<Observable>(http, `${path}?data=${encodeURIComponent(data)}&limit=2`);
+    expect(all.map(({ id }) => id)).toEqual(ids);
+    const counted = await http.get(path).query({ data, limit: '1', count: 'true' });
+    expect(counted.headers['x-total-count']).toBe('5');
+  });
+
+  it('finds nothing of other tenants, of deleted alerts, and above the clearance', async () => {
+    const data = unique('hidden');
+    const alertId = await parent('alert');
+    await add('alert', alertId, { data });
+    await http.delete(`/api/alerts/${alertId}`);
+    const red = await add('alert', await parent('alert'), { data, tlp: 4 });
+    const guest = api.http(other.key);
+    const foreign = await add('alert', await parent('alert', {}, guest), { data }, guest);
+    expect(await idsOf({ data })).toEqual([red.id]);
+    expect(await idsOf({ data }, guest)).toEqual([foreign.id]);
+    const low = api.http((await addKey(api.db, tenant, { tlpMax: 2 })).key);
+    expect(await idsOf({ data }, low)).toEqual([]);
+  });
+});
+
+describe('GET /observables/lookup', () => {
+  it('answers 400 without a value', async () => {
+    expectInvalid(await http.get('/api/observables/lookup'), ['data']);
+  });
 });
 
 describe.each(PARENTS)('GET /%ss/:id/observables', (kind) => {
