@@ -39,14 +39,15 @@ export async function findCandidates(
 ): Promise<Candidate[]> {
   const params = new SqlParams();
   const alertId = params.add(id, 'uuid');
+  // By single values, not by a join, so that the index gives them in order.
   const nearest = (beyond: '<' | '>', direction: 'ASC' | 'DESC') => `
-    (SELECT r.id FROM alerts r, subject
-     WHERE r.organization_id = subject.organization_id AND ${titleForm('r.title')} = ${titleForm('subject.title')}
-       AND (r.created_at, r.id) ${beyond} (subject.created_at, subject.id) AND r.deleted_at IS NULL
+    (SELECT r.id FROM alerts r
+     WHERE r.organization_id = (SELECT organization_id FROM subject) AND ${titleForm('r.title')} = (SELECT form FROM subject)
+       AND (r.created_at, r.id) ${beyond} ((SELECT created_at FROM subject), ${alertId}) AND r.deleted_at IS NULL
      ORDER BY r.created_at ${direction}, r.id ${direction} LIMIT ${TITLED_MAX})`;
   const statement = `
     WITH subject AS MATERIALIZED (
-      SELECT id, organization_id, title, source, type, created_at FROM alerts WHERE id = ${alertId}),
+      SELECT id, organization_id, title, ${titleForm('title')} AS form, source, type, created_at FROM alerts WHERE id = ${alertId}),
     held AS MATERIALIZED (
       SELECT o.type_id, o.value_hash FROM observables o
       WHERE o.alert_id = ${alertId} AND o.deleted_at IS NULL AND NOT o.ignore_similarity AND ${clearedFor(principal, 'o', params)}
