@@ -27,6 +27,7 @@ import { ObservablesModule } from './observables/observables.module.js';
 import { RateLimitGuard } from './rate-limit/rate-limit.guard.js';
 import { StorageModule } from './storage/storage.module.js';
 import { TagsModule } from './tags/tags.module.js';
+import { TasksModule } from './tasks/tasks.module.js';
 import { UsersModule } from './users/users.module.js';
 
 const FEATURES = [
@@ -36,6 +37,7 @@ const FEATURES = [
   ActivitiesModule,
   AttachmentsModule,
   CommentsModule,
+  TasksModule,
   TagsModule,
   ClientsModule,
   CustomFieldsModule,

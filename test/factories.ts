@@ -294,6 +294,8 @@ const WRITTEN_TABLES = [
   'observables',
   'attachments',
   'comments',
+  'tasks',
+  'task_teams',
   'observable_tags',
   'tags',
   'clients',

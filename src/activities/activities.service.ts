@@ -15,11 +15,24 @@ export class ActivitiesService {
   constructor(private readonly database: Database) {}
 
   async list(principal: Principal, parent: Parent, query: ActivityListQuery): Promise<Activity[]> {
+    await openParent(this.database.sqlFor(principal), principal, parent);
+    return this.read(principal, `${parent.kind}_id`, parent.id, query);
+  }
+
+  /** The history of a task that the caller may see. */
+  listOfTask(principal: Principal, id: string, query: ActivityListQuery): Promise<Activity[]> {
+    return this.read(principal, 'task_id', id, query);
+  }
+
+  private async read(
+    principal: Principal,
+    key: 'alert_id' | 'case_id' | 'task_id',
+    id: string,
+    query: ActivityListQuery,
+  ): Promise<Activity[]> {
     const sql = this.database.sqlFor(principal);
-    await openParent(sql, principal, parent);
     const params = new SqlParams();
-    const parentKey = parent.kind === 'alert' ? 'alert_id' : 'case_id';
-    const where = `x.${parentKey} = ${params.add(parent.id, 'uuid')} AND ${clearedFor(principal, 'x', params)}`;
+    const where = `x.${key} = ${params.add(id, 'uuid')} AND ${clearedFor(principal, 'x', params)}`;
     const limit = params.add(query.limit, 'int');
     const offset = params.add((query.page - 1) * query.limit, 'int');
     const rows = await sql<{ activity: Omit<Activity, 'timeAgo'> }>(

@@ -16,6 +16,8 @@ export type ActivityAction =
 export interface ActivityEvent {
   readonly alertId?: string;
   readonly caseId?: string;
+  /** The task of the case that the line tells of. */
+  readonly taskId?: string;
   readonly action: ActivityAction;
   readonly fieldName?: string;
   readonly body?: string;
@@ -48,9 +50,9 @@ export function toActivityRow(principal: Principal, event: ActivityEvent): Activ
 /** Inserts activity rows from the JSON array in `source`, as part of a larger statement. */
 export function insertActivitiesSql(source: string): string {
   return `
-  INSERT INTO activities (alert_id, case_id, action, field_name, body, old_value, new_value, tlp, pap, actor_kind, actor_id, user_id, username)
-  SELECT x."alertId", x."caseId", x.action, x."fieldName", coalesce(x.body, ''), x."oldValue", x."newValue", coalesce(x.tlp, 0), coalesce(x.pap, 0), x."actorKind", x."actorId", x."userId", x.username
-  FROM jsonb_to_recordset(${source}) AS x("alertId" uuid, "caseId" uuid, action text, "fieldName" text, body text,
+  INSERT INTO activities (alert_id, case_id, task_id, action, field_name, body, old_value, new_value, tlp, pap, actor_kind, actor_id, user_id, username)
+  SELECT x."alertId", x."caseId", x."taskId", x.action, x."fieldName", coalesce(x.body, ''), x."oldValue", x."newValue", coalesce(x.tlp, 0), coalesce(x.pap, 0), x."actorKind", x."actorId", x."userId", x.username
+  FROM jsonb_to_recordset(${source}) AS x("alertId" uuid, "caseId" uuid, "taskId" uuid, action text, "fieldName" text, body text,
     "oldValue" jsonb, "newValue" jsonb, tlp int, pap int, "actorKind" text, "actorId" uuid, "userId" uuid, username text)`;
 }
 

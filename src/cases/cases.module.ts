@@ -2,10 +2,11 @@ import { Module } from '@nestjs/common';
 import { ObservablesModule } from '../observables/observables.module.js';
 import { RecordsModule } from '../records/records.module.js';
 import { CasesController } from './cases.controller.js';
+import { TasksModule } from '../tasks/tasks.module.js';
 import { CasesService } from './cases.service.js';
 
 @Module({
-  imports: [RecordsModule, ObservablesModule],
+  imports: [RecordsModule, ObservablesModule, TasksModule],
   controllers: [CasesController],
   providers: [CasesService],
   exports: [CasesService],

@@ -29,6 +29,7 @@ import {
 import { TEXT_COLUMNS, selectPage } from '../records/record-text.js';
 import type { ListedRow, RecordText } from '../records/record-text.js';
 import type { NewLinks } from '../records/new-links.js';
+import { caseTasksSql, taskCountsSql } from '../tasks/task-sql.js';
 import type { CaseDetailRow } from './case.mapper.js';
 import type { Case } from './cases.schema.js';
 
@@ -63,7 +64,7 @@ function selectCase(principal: Principal, id: string, answer: string, params: Sq
   return `SELECT ${answer} FROM (
       SELECT ${caseColumns('clients')}, ${SHOWN_COLUMNS},
         (SELECT ${userSql('u')} FROM users u WHERE u.id = r.created_by_id) AS "createdBy",
-        '[]'::json AS tasks, ${recordObservablesSql('case_id', STORED, cleared, null)} AS observables,
+        ${caseTasksSql(principal, params)} AS tasks, ${recordObservablesSql('case_id', STORED, cleared, null)} AS observables,
         ${teamsSql('case_id', STORED)} AS teams, ${organizationsSql('case_id', STORED)} AS organizations,
         coalesce((SELECT json_agg(json_build_object('id', a.id, 'tinyId', a.tiny_id, 'title', a.title) ORDER BY a.tiny_id)
           FROM alerts a WHERE ${linkedAlerts(principal, params)}), '[]') AS alerts,
@@ -106,7 +107,7 @@ export async function listCases(
   const list = shape(params);
   const page = visibleIds(principal, CASE_TABLES, params, list);
   const columns = `${caseColumns('clients')}, ${SHOWN_COLUMNS},
-    json_build_object('total', 0, 'done', 0) AS "taskCounts",
+    ${taskCountsSql(principal, params)} AS "taskCounts",
     ${observableCountSql('case_id', STORED, clearedFor(principal, 'o', params))} AS "observableCount",
     (SELECT count(*)::int FROM alerts a WHERE ${linkedAlerts(principal, params)}) AS "alertCount"`;
   return sql<ListedRow>(selectPage('cases', page, columns, list.descending), params.values);

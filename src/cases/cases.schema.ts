@@ -15,6 +15,7 @@ import {
   statusValueSchema,
   updateBody,
 } from '../records/record.schema.js';
+import { createTaskSchema, taskSchema } from '../tasks/tasks.schema.js';
 
 const clockTime = z
   .string()
@@ -93,6 +94,7 @@ export const createCaseSchema = z
       .optional()
       .meta({ description: 'When the case was opened, if before now.' }),
     slaConfig: slaConfigSchema.nullable().optional(),
+    tasks: z.array(createTaskSchema).max(200).default([]),
   })
   .meta({
     id: 'CreateCase',
@@ -201,7 +203,7 @@ export const caseDetailSchema = caseSchema
   .extend({
     ...labels,
     createdBy: userSchema.nullable(),
-    tasks: z.array(z.unknown()),
+    tasks: z.array(taskSchema).meta({ description: 'In their order.' }),
     observables: z.array(observableSchema),
     teams: z.array(namedSchema),
     organizations: z.array(namedSchema).meta({ description: 'The owner first.' }),

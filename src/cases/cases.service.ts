@@ -28,6 +28,7 @@ import type { RecordAccess } from '../records/record-updater.service.js';
 import { softDelete } from '../records/record-writes.js';
 import { ReferencesService } from '../records/references.service.js';
 import { StatusesService } from '../statuses/statuses.service.js';
+import { TasksService } from '../tasks/tasks.service.js';
 import { toCaseDetail } from './case.mapper.js';
 import type { CaseDetailRow } from './case.mapper.js';
 import { caseConditions } from './case-filter.js';
@@ -52,6 +53,7 @@ export class CasesService {
     private readonly types: ObservableTypesService,
     private readonly references: ReferencesService,
     private readonly customFields: CustomFieldsService,
+    private readonly tasks: TasksService,
     private readonly updater: RecordUpdater,
     private readonly audit: AuditService,
     private readonly cursors: Cursors,
@@ -143,7 +145,18 @@ export class CasesService {
         }),
       ],
     };
-    return insertCase(this.database.sqlFor(principal), rows);
+    if (input.tasks.length === 0) return insertCase(this.database.sqlFor(principal), rows);
+    return this.database.transaction(principal, async (tx) => {
+      const created = await insertCase(sqlIn(tx), rows);
+      await this.tasks.add(
+        tx,
+        principal,
+        { id, organizationId, tlp: input.tlp },
+        input.tasks,
+        (i) => `tasks[${i}].`,
+      );
+      return created;
+    });
   }
 
   async get(principal: Principal, id: string): Promise<JsonText<CaseDetail>> {

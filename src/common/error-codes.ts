@@ -69,6 +69,7 @@ export const ERROR_CODES = {
   ALERT_NOT_FOUND: { status: 404, meaning: 'There is no such alert for the caller.' },
   CASE_NOT_FOUND: { status: 404, meaning: 'There is no such case for the caller.' },
   OBSERVABLE_NOT_FOUND: { status: 404, meaning: 'There is no such observable for the caller.' },
+  TASK_NOT_FOUND: { status: 404, meaning: 'There is no such task for the caller.' },
   COMMENT_NOT_FOUND: { status: 404, meaning: 'There is no such comment for the caller.' },
   ATTACHMENT_NOT_FOUND: { status: 404, meaning: 'There is no such attachment for the caller.' },
   USER_NOT_FOUND: { status: 404, meaning: 'There is no such user for the caller.' },
@@ -107,6 +108,11 @@ export const ERROR_CODES = {
     status: 409,
     meaning:
       'The case cannot enter a closed stage while a required custom field is empty. The detail names their keys: fill them in, in the same update if you like.',
+  },
+  MANDATORY_TASKS_OPEN: {
+    status: 409,
+    meaning:
+      'The case cannot enter a closed stage while a mandatory task is open. The detail names them: complete or cancel them first.',
   },
   OWNERS_DIFFER: {
     status: 409,

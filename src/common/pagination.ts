@@ -81,12 +81,17 @@ export interface SearchAnswer<T> {
 }
 
 /** A page as a search answers it. */
-export function toSearchAnswer<T>(page: Page<JsonText<T>>): JsonText<SearchAnswer<T>> {
-  const { items, nextCursor, total } = page;
-  const rest = {
+export function searchAnswerOf<T>({ items, nextCursor, total }: Page<T>) {
+  return {
+    items: [...items],
     nextCursor,
     ...(total && { total: Math.min(total.count, COUNT_MAX), totalCapped: total.capped }),
   };
+}
+
+/** A page of texts as a search answers it. */
+export function toSearchAnswer<T>(page: Page<JsonText<T>>): JsonText<SearchAnswer<T>> {
+  const { items, ...rest } = searchAnswerOf(page);
   return new JsonText(`{"items":${joinTexts(items)},${JSON.stringify(rest).slice(1)}`);
 }
 

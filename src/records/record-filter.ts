@@ -29,7 +29,7 @@ function splitAtCommas(part: unknown): unknown[] {
 }
 
 /** One or more values: a list, one value, or text with commas as query strings carry it. */
-function values<T extends z.ZodType>(item: T) {
+export function values<T extends z.ZodType>(item: T) {
   return z.preprocess(
     (value) =>
       listOf(value)

@@ -8,6 +8,8 @@ import type { Precondition } from '../common/etag.js';
 import { CustomFieldsService } from '../custom-fields/custom-fields.service.js';
 import { sqlIn } from '../database/sql.js';
 import type { Tx } from '../database/sql.js';
+import { mandatoryTasksOpen } from '../tasks/tasks.errors.js';
+import { openMandatoryTasks } from '../tasks/tasks.queries.js';
 import { StatusesService } from '../statuses/statuses.service.js';
 import { changesBetween, mergeCustomFields, strictest, toActivities } from './record-changes.js';
 import type { TagInput, Update } from './record.schema.js';
@@ -104,7 +106,7 @@ export class RecordUpdater {
       before.ownerOrganizationId,
       prefix,
     );
-    await this.write(tx, record.kind, before, update);
+    await this.write(tx, principal, record.kind, before, update);
 
     const written = await record.read(tx);
     if (!written) throw record.notFound();
@@ -129,6 +131,7 @@ export class RecordUpdater {
 
   private async write(
     tx: Tx,
+    principal: Principal,
     kind: RecordKind,
     before: RecordRow,
     update: Update<RecordFields>,
@@ -149,6 +152,8 @@ export class RecordUpdater {
     if (fields.customFields) columns.customFields = customFields;
     if (kind === 'case' && status?.stage === 'Closed' && before.status.stage !== 'Closed') {
       const { ownerOrganizationId } = before;
+      const open = await openMandatoryTasks(sql, principal, before.id);
+      if (open.length > 0) throw mandatoryTasksOpen(open);
       await this.customFields.assertClosable(
         { transaction: tx },
         ownerOrganizationId,

@@ -57,6 +57,14 @@ export async function writeColumns(
       sets.push('in_progress_at = coalesce(in_progress_at, now())');
     if (status.stage === 'Closed') sets.push('closed_at = coalesce(closed_at, now())');
   }
+  if (kind === 'case' && fields.tlp !== undefined) {
+    // A task is never less restricted than its case (spec/behaviour.md §7).
+    await sql(
+      `UPDATE tasks SET tlp = $2, version = version + 1, updated_at = now()
+       WHERE case_id = $1::uuid AND tlp < $2 AND deleted_at IS NULL`,
+      [id, fields.tlp],
+    );
+  }
   if (sets.length === 0) return;
   await sql(
     `UPDATE ${kind}s SET ${sets.join(', ')} WHERE id = ${params.add(id, 'uuid')}`,

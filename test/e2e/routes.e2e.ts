@@ -69,6 +69,10 @@ const BODIES: Readonly<Record<string, object>> = {
   'POST /api/alerts/:id/comments': { body: 'from the route table' },
   'POST /api/cases/:id/comments': { body: 'from the route table' },
   'PATCH /api/comments/:id': { body: 'changed' },
+  'POST /api/cases/:id/tasks': { title: 'from the route table' },
+  'POST /api/tasks/search': {},
+  'PATCH /api/tasks/:id': { title: 'changed' },
+  'PUT /api/tasks/:id': { title: 'changed' },
   'POST /api/tags': { name: 'from the route table' },
   'PATCH /api/tags/:id': { name: 'changed' },
   'POST /api/clients': { name: 'From the route table' },
@@ -108,6 +112,7 @@ const FORMS: Readonly<Record<string, Form>> = {
 const BODILESS = new Set([
   'DELETE /api/alerts/:id',
   'DELETE /api/comments/:id',
+  'DELETE /api/tasks/:id',
   'DELETE /api/cases/:id',
   'POST /api/alerts/:alertId/merge/:caseId',
   'DELETE /api/cases/:id/alerts/:alertId',
@@ -139,6 +144,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   cases: { code: 'CASE_NOT_FOUND', make: makeRecord('cases'), missing: MISSING_ID },
   ':caseId': { code: 'CASE_NOT_FOUND', make: makeRecord('cases'), missing: MISSING_ID },
   observables: { code: 'OBSERVABLE_NOT_FOUND', make: makeObservable, missing: MISSING_ID },
+  tasks: { code: 'TASK_NOT_FOUND', make: makeTask, missing: MISSING_ID },
   comments: { code: 'COMMENT_NOT_FOUND', make: makeComment, missing: MISSING_ID },
   attachments: { code: 'ATTACHMENT_NOT_FOUND', make: makeAttachment, missing: MISSING_ID },
   users: {
@@ -197,6 +203,15 @@ async function makeObservable(owner: Tenant): Promise<string> {
     .http(owner.key)
     .post('/api/observables')
     .send({ alertId: await makeRecord('alerts')(owner), dataType: 'ip', data: '10.0.0.1' });
+  expect(response.status).toBe(201);
+  return (response.body as { id: string }).id;
+}
+
+async function makeTask(owner: Tenant): Promise<string> {
+  const response = await api
+    .http(owner.key)
+    .post(`/api/cases/${await makeRecord('cases')(owner)}/tasks`)
+    .send({ title: 'made' });
   expect(response.status).toBe(201);
   return (response.body as { id: string }).id;
 }
