@@ -1,10 +1,8 @@
 import { Body, Controller, Delete, Get, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import { alertNotFound } from '../alerts/alerts.errors.js';
 import { Auth, AuthAnyOf, Caller } from '../auth/auth.decorator.js';
 import type { Principal } from '../auth/principal.js';
-import { caseNotFound } from '../cases/cases.errors.js';
 import { CreatesAt } from '../common/answer.interceptor.js';
 import { Answers } from '../common/answers.decorator.js';
 import { IfMatch } from '../common/etag.js';
@@ -33,7 +31,7 @@ export class CommentsController {
     @Param('id', { schema: idSchema }) id: string,
     @Query({ schema: commentListQuery }) query: CommentListQuery,
   ): Promise<Page<Comment>> {
-    return this.comments.list(principal, { kind: 'alert', id, notFound: alertNotFound }, query);
+    return this.comments.list(principal, { kind: 'alert', id }, query);
   }
 
   @Post('alerts/:id/comments')
@@ -45,7 +43,7 @@ export class CommentsController {
     @Param('id', { schema: idSchema }) id: string,
     @Body({ schema: createCommentSchema }) input: CreateComment,
   ): Promise<Comment> {
-    return this.comments.create(principal, { kind: 'alert', id, notFound: alertNotFound }, input);
+    return this.comments.create(principal, { kind: 'alert', id }, input);
   }
 
   @Get('cases/:id/comments')
@@ -56,7 +54,7 @@ export class CommentsController {
     @Param('id', { schema: idSchema }) id: string,
     @Query({ schema: commentListQuery }) query: CommentListQuery,
   ): Promise<Page<Comment>> {
-    return this.comments.list(principal, { kind: 'case', id, notFound: caseNotFound }, query);
+    return this.comments.list(principal, { kind: 'case', id }, query);
   }
 
   @Post('cases/:id/comments')
@@ -68,7 +66,30 @@ export class CommentsController {
     @Param('id', { schema: idSchema }) id: string,
     @Body({ schema: createCommentSchema }) input: CreateComment,
   ): Promise<Comment> {
-    return this.comments.create(principal, { kind: 'case', id, notFound: caseNotFound }, input);
+    return this.comments.create(principal, { kind: 'case', id }, input);
+  }
+
+  @Get('tasks/:id/comments')
+  @Auth('cases:read')
+  @Answers('List the comments of a task, newest first', z.array(commentSchema))
+  listOfTask(
+    @Caller() principal: Principal,
+    @Param('id', { schema: idSchema }) id: string,
+    @Query({ schema: commentListQuery }) query: CommentListQuery,
+  ): Promise<Page<Comment>> {
+    return this.comments.list(principal, { kind: 'task', id }, query);
+  }
+
+  @Post('tasks/:id/comments')
+  @Auth('cases:write')
+  @CreatesAt('comments')
+  @Answers('Comment on a task', commentSchema, { status: 201 })
+  createUnderTask(
+    @Caller() principal: Principal,
+    @Param('id', { schema: idSchema }) id: string,
+    @Body({ schema: createCommentSchema }) input: CreateComment,
+  ): Promise<Comment> {
+    return this.comments.create(principal, { kind: 'task', id }, input);
   }
 
   @Get('comments/:id')

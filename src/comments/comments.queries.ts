@@ -1,19 +1,25 @@
 import type { Principal } from '../auth/principal.js';
 import type { Sql } from '../database/sql.js';
 import type { ChildList } from '../records/child-list.js';
-import type { Parent } from '../records/parent.js';
 import { instantSql, userSql } from '../records/record-sql.js';
 import type { Comment } from './comments.schema.js';
 
 /** The comment `c` as answers show it. */
-const ANSWER = `json_build_object('id', c.id, 'alertId', c.alert_id, 'caseId', c.case_id, 'parentId', c.parent_id, 'body', c.body,
+const ANSWER = `json_build_object('id', c.id, 'alertId', c.alert_id, 'caseId', c.case_id, 'taskId', c.task_id,
+  'parentId', c.parent_id, 'body', c.body,
   'mentions', coalesce((SELECT json_agg(${userSql('m')} ORDER BY m.email) FROM comment_mentions mention
     JOIN users m ON m.id = mention.user_id WHERE mention.comment_id = c.id), '[]'),
   'createdBy', (SELECT ${userSql('u')} FROM users u WHERE u.id = c.created_by_id), 'createdAt', ${instantSql('c.created_at')},
   'updatedAt', ${instantSql('c.updated_at')}, 'editedAt', ${instantSql('c.edited_at')}, 'version', c.version)`;
 
+/** What a comment is on. */
+export interface CommentParent {
+  readonly kind: 'alert' | 'case' | 'task';
+  readonly id: string;
+}
+
 /** The comments of a parent. */
-export function commentsOf({ kind, id }: Parent): ChildList {
+export function commentsOf({ kind, id }: CommentParent): ChildList {
   return {
     name: `comments of ${id}`,
     table: 'comments c',

@@ -30,6 +30,7 @@ export const commentSchema = z
     id: idSchema,
     alertId: z.string().nullable(),
     caseId: z.string().nullable(),
+    taskId: z.string().nullable(),
     parentId: z.string().nullable(),
     body: z.string(),
     mentions: z.array(userSchema),

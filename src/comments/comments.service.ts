@@ -10,6 +10,7 @@ import { assertScope } from '../auth/scope.guard.js';
 import { hasScope } from '../auth/scopes.js';
 import { caseNotFound } from '../cases/cases.errors.js';
 import { referencesNotFound } from '../common/errors.js';
+import type { AppError } from '../common/errors.js';
 import type { Precondition } from '../common/etag.js';
 import { Cursors } from '../common/pagination.js';
 import type { Page } from '../common/pagination.js';
@@ -18,23 +19,32 @@ import { sqlIn } from '../database/sql.js';
 import type { Tx } from '../database/sql.js';
 import { listChildren } from '../records/child-list.js';
 import { openParent } from '../records/parent.js';
-import type { Parent, ParentRow } from '../records/parent.js';
+import { TasksService } from '../tasks/tasks.service.js';
+import { taskNotFound } from '../tasks/tasks.errors.js';
 import { commentNotFound, notTheAuthor } from './comments.errors.js';
 import { commentsOf, findComment, findMentioned } from './comments.queries.js';
+import type { CommentParent } from './comments.queries.js';
 import type { Comment, CommentListQuery, CreateComment, UpdateComment } from './comments.schema.js';
 import { mentionedEmails } from './mentions.js';
 
-interface Held {
-  readonly comment: Comment;
-  readonly parent: Parent;
-  readonly row: ParentRow;
+/** What a comment hangs on, once it is open to the caller. */
+interface Place {
+  readonly organizationId: string;
+  /** Where its history is: a task's is also its case's. */
+  readonly history: Pick<ActivityEvent, 'alertId' | 'caseId' | 'taskId' | 'tlp'>;
 }
 
-/** What people say on alerts and cases. */
+interface Held {
+  readonly comment: Comment;
+  readonly place: Place;
+}
+
+/** What people say on alerts, cases and tasks. */
 @Injectable()
 export class CommentsService {
   constructor(
     private readonly database: Database,
+    private readonly tasks: TasksService,
     private readonly audit: AuditService,
     private readonly cursors: Cursors,
   ) {}
@@ -42,12 +52,11 @@ export class CommentsService {
   /** The comments of a parent that must be there (404) and within clearance (403). */
   async list(
     principal: Principal,
-    parent: Parent,
+    parent: CommentParent,
     query: CommentListQuery,
   ): Promise<Page<Comment>> {
-    const sql = this.database.sqlFor(principal);
-    await openParent(sql, principal, parent);
-    return listChildren(sql, this.cursors, query, commentsOf(parent));
+    await this.open(principal, parent);
+    return listChildren(this.database.sqlFor(principal), this.cursors, query, commentsOf(parent));
   }
 
   async get(principal: Principal, id: string): Promise<Comment> {
@@ -55,30 +64,32 @@ export class CommentsService {
     const comment = await findComment(sql, id);
     if (!comment) throw commentNotFound();
     const parent = parentOf(comment);
-    await openParent(sql, principal, { ...parent, notFound: commentNotFound });
+    await this.open(principal, parent, { notFound: commentNotFound });
     assertScope(principal, parent.kind === 'alert' ? 'alerts:read' : 'cases:read');
     return comment;
   }
 
   async create(
     principal: Principal,
-    parent: Parent,
+    parent: CommentParent,
     { body, parentId = null }: CreateComment,
   ): Promise<Comment> {
     return this.database.transaction(principal, async (tx) => {
       const sql = sqlIn(tx);
-      const row = await openParent(sql, principal, parent, 'FOR UPDATE');
+      const place = await this.open({ ...principal, transaction: tx }, parent, {
+        lock: 'FOR UPDATE',
+      });
       if (parentId !== null) {
         const answered = await findComment(sql, parentId);
         if (!answered || idOf(parent) !== idOf(parentOf(answered)))
           throw referencesNotFound(['parentId']);
       }
       const id = uuidv7();
-      const { organizationId } = row;
+      const { organizationId } = place;
       await tx.comment.create({
         data: {
           id,
-          ...keyOf(parent),
+          [`${parent.kind}Id`]: parent.id,
           organizationId,
           parentId,
           body,
@@ -87,7 +98,7 @@ export class CommentsService {
       });
       await this.mention(tx, principal, id, body);
       await recordActivities(tx, principal, [
-        { ...keyOf(parent), action: 'commentAdded', newValue: { id } },
+        { ...place.history, action: 'commentAdded', newValue: { id } },
       ]);
       await this.record(tx, principal, 'comment.created', id, organizationId, [
         { field: 'body', old: null, new: body },
@@ -103,7 +114,7 @@ export class CommentsService {
     precondition: Precondition,
   ): Promise<Comment> {
     return this.database.transaction(principal, async (tx) => {
-      const { comment, parent, row } = await this.openOwn(tx, principal, id, precondition);
+      const { comment, place } = await this.openOwn(tx, principal, id, precondition);
       if (comment.body === body) return comment;
       await tx.comment.update({
         where: { id },
@@ -111,8 +122,8 @@ export class CommentsService {
       });
       await tx.commentMention.deleteMany({ where: { commentId: id } });
       await this.mention(tx, principal, id, body);
-      await recordActivities(tx, principal, [changed(parent, 'updated', id)]);
-      await this.record(tx, principal, 'comment.updated', id, row.organizationId, [
+      await recordActivities(tx, principal, [changed(place, 'updated', id)]);
+      await this.record(tx, principal, 'comment.updated', id, place.organizationId, [
         { field: 'body', old: comment.body, new: body },
       ]);
       return this.read(tx, id);
@@ -122,7 +133,7 @@ export class CommentsService {
   /** Deletes a comment; what answered it then answers what it answered. */
   async remove(principal: Principal, id: string, precondition: Precondition): Promise<void> {
     await this.database.transaction(principal, async (tx) => {
-      const { comment, parent, row } = await this.openOwn(tx, principal, id, precondition);
+      const { comment, place } = await this.openOwn(tx, principal, id, precondition);
       await tx.comment.update({
         where: { id },
         data: { deletedAt: new Date(), version: { increment: 1 } },
@@ -131,8 +142,8 @@ export class CommentsService {
         where: { parentId: id },
         data: { parentId: comment.parentId, version: { increment: 1 } },
       });
-      await recordActivities(tx, principal, [changed(parent, 'removed', id)]);
-      await this.record(tx, principal, 'comment.deleted', id, row.organizationId, [
+      await recordActivities(tx, principal, [changed(place, 'removed', id)]);
+      await this.record(tx, principal, 'comment.deleted', id, place.organizationId, [
         { field: 'body', old: comment.body, new: null },
       ]);
     });
@@ -149,19 +160,33 @@ export class CommentsService {
     const seen = await findComment(sql, id);
     if (!seen) throw commentNotFound();
     const parent = parentOf(seen);
-    const row = await openParent(
-      sql,
-      principal,
-      { ...parent, notFound: commentNotFound },
-      'FOR UPDATE',
-    );
+    const place = await this.open({ ...principal, transaction: tx }, parent, {
+      notFound: commentNotFound,
+      lock: 'FOR UPDATE',
+    });
     assertScope(principal, parent.kind === 'alert' ? 'alerts:write' : 'cases:write');
     const comment = await findComment(sql, id);
     if (!comment) throw commentNotFound();
     const isAuthor = comment.createdBy.id === principal.userId;
     if (!isAuthor && !hasScope(principal.scopes, 'admin:*')) throw notTheAuthor();
     precondition.assertMatches(comment.version);
-    return { comment, parent, row };
+    return { comment, place };
+  }
+
+  /** What a comment is on, there for the caller (else 404) and within its clearance (else 403). */
+  private async open(
+    principal: Principal,
+    { kind, id }: CommentParent,
+    { notFound = NOT_FOUND[kind], lock = '' }: OpenOptions = {},
+  ): Promise<Place> {
+    if (kind === 'task') {
+      const { task, held } = await this.tasks.open(principal, id, { notFound, lock });
+      const history = { caseId: task.caseId, taskId: id, tlp: task.tlp };
+      return { organizationId: held.organizationId, history };
+    }
+    const sql = this.database.sqlFor(principal);
+    const { organizationId } = await openParent(sql, principal, { kind, id, notFound }, lock);
+    return { organizationId, history: kind === 'alert' ? { alertId: id } : { caseId: id } };
   }
 
   private async mention(tx: Tx, principal: Principal, commentId: string, body: string) {
@@ -193,21 +218,23 @@ export class CommentsService {
   }
 }
 
-function parentOf({ alertId, caseId }: Comment): Parent {
-  return alertId === null
-    ? { kind: 'case', id: caseId ?? '', notFound: caseNotFound }
-    : { kind: 'alert', id: alertId, notFound: alertNotFound };
+interface OpenOptions {
+  readonly notFound?: () => AppError;
+  readonly lock?: '' | 'FOR UPDATE';
 }
 
-function keyOf({ kind, id }: Parent): { readonly alertId: string } | { readonly caseId: string } {
-  return kind === 'alert' ? { alertId: id } : { caseId: id };
+const NOT_FOUND = { alert: alertNotFound, case: caseNotFound, task: taskNotFound };
+
+function parentOf({ alertId, caseId, taskId }: Comment): CommentParent {
+  if (alertId !== null) return { kind: 'alert', id: alertId };
+  return caseId === null ? { kind: 'task', id: taskId ?? '' } : { kind: 'case', id: caseId };
 }
 
-function idOf({ kind, id }: Parent): string {
+function idOf({ kind, id }: CommentParent): string {
   return `${kind} ${id}`;
 }
 
-function changed(parent: Parent, action: 'updated' | 'removed', id: string): ActivityEvent {
+function changed({ history }: Place, action: 'updated' | 'removed', id: string): ActivityEvent {
   const value = action === 'removed' ? { oldValue: { id } } : { newValue: { id } };
-  return { ...keyOf(parent), action, fieldName: 'comments', ...value };
+  return { ...history, action, fieldName: 'comments', ...value };
 }

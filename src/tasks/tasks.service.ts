@@ -11,6 +11,7 @@ import type { Principal } from '../auth/principal.js';
 import { caseNotFound } from '../cases/cases.errors.js';
 import { defined } from '../common/defined.js';
 import { invalidValue } from '../common/errors.js';
+import type { AppError } from '../common/errors.js';
 import type { Precondition } from '../common/etag.js';
 import { COUNT_MAX, Cursors, Page } from '../common/pagination.js';
 import { Database } from '../database/database.service.js';
@@ -142,11 +143,9 @@ export class TasksService {
   ): Promise<Task> {
     return this.database.transaction(principal, async (tx) => {
       const sql = sqlIn(tx);
-      const { task: before, held } = await this.open(
-        { ...principal, transaction: tx },
-        id,
-        'FOR UPDATE',
-      );
+      const { task: before, held } = await this.open({ ...principal, transaction: tx }, id, {
+        lock: 'FOR UPDATE',
+      });
       precondition.assertMatches(before.version);
       if (fields.tlp !== undefined) assertFloor(fields.tlp, held.tlp, prefix);
       assertCleared(principal, fields);
@@ -203,7 +202,9 @@ export class TasksService {
   async remove(principal: Principal, id: string, precondition: Precondition): Promise<void> {
     await this.database.transaction(principal, async (tx) => {
       const sql = sqlIn(tx);
-      const { task, held } = await this.open({ ...principal, transaction: tx }, id, 'FOR UPDATE');
+      const { task, held } = await this.open({ ...principal, transaction: tx }, id, {
+        lock: 'FOR UPDATE',
+      });
       precondition.assertMatches(task.version);
       assertOwner(principal, held.organizationId, 'delete the task');
       await sql(
@@ -246,19 +247,22 @@ export class TasksService {
   }
 
   /** A task in a case that is there for the caller (else 404), both within clearance (else 403). */
-  private async open(
+  async open(
     principal: Principal,
     id: string,
-    lock: '' | 'FOR UPDATE' = '',
+    {
+      notFound = taskNotFound,
+      lock = '',
+    }: { readonly notFound?: () => AppError; readonly lock?: '' | 'FOR UPDATE' } = {},
   ): Promise<{ readonly task: Task; readonly held: ParentRow }> {
     const sql = this.database.sqlFor(principal);
     const seen = await findTask(sql, id);
-    if (!seen) throw taskNotFound();
-    const parent = { kind: 'case', id: seen.caseId, notFound: taskNotFound } as const;
+    if (!seen) throw notFound();
+    const parent = { kind: 'case', id: seen.caseId, notFound } as const;
     const held = await openParent(sql, principal, parent, lock);
     // Whoever changes a task holds its case, so only now does it stay as it is.
     const task = lock ? await findTask(sql, id) : seen;
-    if (!task) throw taskNotFound();
+    if (!task) throw notFound();
     assertCleared(principal, { tlp: task.tlp });
     return { task, held };
   }

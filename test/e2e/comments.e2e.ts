@@ -306,3 +306,52 @@ describe('DELETE /comments/:id', () => {
     expect((await (await colleague('org-admin')).delete(path)).status).toBe(204);
   });
 });
+
+describe('comments of a task', () => {
+  const makeTask = async (body: object = {}, agent = http): Promise<string> => {
+    const caseId = await makeRecord('cases', {}, agent);
+    const response = await agent.post(`/api/cases/${caseId}/tasks`).send({ title: 'x', ...body });
+    return (response.body as { id: string }).id;
+  };
+
+  it('are said, answered, changed and deleted, and told of by the task and its case', async () => {
+    const id = await makeTask();
+    const first = await comment(`tasks/${id}`, { body: 'first' });
+    expect(first).toMatchObject({ alertId: null, caseId: null, taskId: id });
+    const reply = await comment(`tasks/${id}`, { body: 'reply', parentId: first.id });
+    expect((await http.patch(`/api/comments/${reply.id}`).send({ body: 'other' })).status).toBe(
+      200,
+    );
+    expect((await http.delete(`/api/comments/${first.id}`)).status).toBe(204);
+    const listed = await http.get(`/api/tasks/${id}/comments`);
+    expect(listed.body).toMatchObject([{ id: reply.id, body: 'other', parentId: null }]);
+    const { caseId } = (await http.get(`/api/tasks/${id}`)).body as { caseId: string };
+    for (const path of [`tasks/${id}`, `cases/${caseId}`]) {
+      const history = (await http.get(`/api/${path}/activities`)).body as Activity[];
+      expect(history.map(({ action }) => action).slice(0, 4)).toEqual([
+        'removed',
+        'updated',
+        'commentAdded',
+        'commentAdded',
+      ]);
+    }
+  });
+
+  it('are as restricted as the task', async () => {
+    const id = await makeTask({ tlp: 4 });
+    const { id: commentId } = await comment(`tasks/${id}`, { body: 'secret' });
+    const low = api.http((await addKey(api.db, tenant, { tlpMax: 2 })).key);
+    expectProblem(await low.get(`/api/tasks/${id}/comments`), 403, 'CLEARANCE_TLP');
+    expectProblem(await low.get(`/api/comments/${commentId}`), 403, 'CLEARANCE_TLP');
+    const guest = api.http(other.key);
+    expectProblem(await guest.get(`/api/comments/${commentId}`), 404, 'COMMENT_NOT_FOUND');
+  });
+
+  it('go out of sight with the task', async () => {
+    const id = await makeTask();
+    const { id: commentId } = await comment(`tasks/${id}`, { body: 'x' });
+    await http.delete(`/api/tasks/${id}`);
+    expectProblem(await http.get(`/api/comments/${commentId}`), 404, 'COMMENT_NOT_FOUND');
+    expectProblem(await http.get(`/api/tasks/${id}/comments`), 404, 'TASK_NOT_FOUND');
+  });
+});

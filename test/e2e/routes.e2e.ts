@@ -67,6 +67,7 @@ const BODIES: Readonly<Record<string, object>> = {
   'PUT /api/cases/bulk': { ids: [MISSING_ID], fields: { title: 'x' } },
   'POST /api/cases/bulk/delete': { ids: [MISSING_ID] },
   'POST /api/alerts/:id/comments': { body: 'from the route table' },
+  'POST /api/tasks/:id/comments': { body: 'from the route table' },
   'POST /api/cases/:id/comments': { body: 'from the route table' },
   'PATCH /api/comments/:id': { body: 'changed' },
   'POST /api/cases/:id/tasks': { title: 'from the route table' },
