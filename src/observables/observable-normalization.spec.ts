@@ -196,11 +196,14 @@ describe('normalizeObservable', () => {
   bait.push(Array.from({ length: BAIT_CHARS }, (_, i) => String.fromCharCode(0x4e00 + i)).join(''));
   bait.push('a' + '\u0301'.repeat(BAIT_CHARS / 2) + '\u0316'.repeat(BAIT_CHARS / 2));
 
+  // What backtracks takes minutes; a machine under load takes some times longer than an idle one.
+  const ENDLESS_MS = 1_000;
+
   it.each(TYPES)('of %s takes little time on 16 384 hostile characters', (type) => {
     for (const start of ['', 'http://', 'HTTP:', 'a@', 'hklm\\', 'as', '1:', '[', '::']) {
       for (const data of bait) {
-        expect(bestOfThreeMs(type, start + data + '!')).toBeLessThan(50);
-        expect(bestOfThreeMs(type, start + data)).toBeLessThan(50);
+        expect(bestOfThreeMs(type, start + data + '!')).toBeLessThan(ENDLESS_MS);
+        expect(bestOfThreeMs(type, start + data)).toBeLessThan(ENDLESS_MS);
       }
     }
   });
