@@ -127,12 +127,10 @@ export class UploadGuard implements CanActivate {
     const { file = [], alert = [] } = parts;
     const json = alert[0];
     const received = file.flatMap((part) => part.received ?? []);
-    const text = textField(request, 'alert');
-    const isTwice = json !== undefined && text !== null;
-    if (isTwice || textField(request, 'file') !== null) {
+    const fault = faultOf(request, json !== undefined);
+    if (fault) {
       await Promise.all(received.map((each) => this.files.discard(each)));
-      if (isTwice) throw invalidValue('alert', 'must be one part');
-      throw invalidValue('file', 'must be a file: a part with a file name');
+      throw fault;
     }
     const held = await this.blobs.hold(received);
     onceClosed(response, () => void this.blobs.release(held).catch(() => undefined));
@@ -145,7 +143,7 @@ export class UploadGuard implements CanActivate {
         contentType: cleanContentType(part.mimetype),
       };
     });
-    const upload = { files, json: json?.text ?? text };
+    const upload = { files, json: json?.text ?? textOfField(request, 'alert') };
     request.upload = upload;
     request.contentDigest = digestOf(upload);
     return true;
@@ -243,11 +241,19 @@ async function textOf(stream: Readable, bytesMax: number): Promise<string> {
   }
 }
 
-/** A text part; one that was sent twice is 400. */
-function textField(request: Request, name: string): string | null {
+/** Why the text parts cannot be what was meant; null when they can. */
+function faultOf(request: Request, hasAlertFile: boolean): AppError | null {
+  const { alert, file } = (request.body ?? {}) as Record<string, unknown>;
+  if (alert !== undefined && (hasAlertFile || typeof alert !== 'string'))
+    return invalidValue('alert', 'must be one part');
+  return file === undefined
+    ? null
+    : invalidValue('file', 'must be a file: a part with a file name');
+}
+
+function textOfField(request: Request, name: string): string | null {
   const value = (request.body as Record<string, unknown> | undefined)?.[name];
-  if (value === undefined || typeof value === 'string') return value ?? null;
-  throw invalidValue(name, 'must be one part');
+  return typeof value === 'string' ? value : null;
 }
 
 /** What makes two uploads with one idempotency key the same request. */

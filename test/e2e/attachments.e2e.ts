@@ -367,7 +367,12 @@ describe('POST /alerts-attachments', () => {
     it('the alert sent twice, a file without a name, a file under another name', async () => {
       const alert = JSON.stringify(alertWith([]));
       const url = '/api/alerts-attachments';
-      expectInvalid(await http.post(url).field('alert', [alert, alert]), ['alert']);
+      const kept = unique('twice');
+      const twice = http.post(url).field('alert', [alert, alert]);
+      expectInvalid(await twice.attach('file', Buffer.from(kept), 'a'), ['alert']);
+      const both = http.post(url).field('alert', alert);
+      expectInvalid(await both.attach('alert', Buffer.from(alert), 'blob'), ['alert']);
+      await expectNothingOf(kept);
       expectInvalid(await http.post(url).field('alert', alert).field('file', 'text'), ['file']);
       const content = unique('elsewhere');
       const response = await http
