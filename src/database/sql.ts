@@ -1,3 +1,4 @@
+import { Debug } from '@prisma/client/runtime/client';
 import type { Prisma } from '../generated/prisma/client.js';
 
 /** A running transaction; functions that need one take it as their first argument. */
@@ -17,7 +18,22 @@ export type Sql = <Row>(
 
 /** Hand-written SQL inside a transaction. */
 export function sqlIn(tx: Tx): Sql {
-  return (statement, values) => tx.$queryRawUnsafe(statement, ...values);
+  return async (statement, values) => {
+    try {
+      return await tx.$queryRawUnsafe(statement, ...values);
+    } finally {
+      if (values.some((value) => typeof value === 'string' && value.length > LARGE_CHARS)) forget();
+    }
+  };
+}
+
+const LARGE_CHARS = 65_536;
+const DEBUG_LINES_KEPT = 100;
+const debug = Debug('casebender');
+
+/** Prisma keeps what its last hundred debug lines spoke of, values of statements among it: pushes them out. */
+function forget(): void {
+  for (let line = 0; line < DEBUG_LINES_KEPT; line++) debug('');
 }
 
 /** Collects the values of a statement while its text is built: `add(value)` gives `$1`, `$2`, …. */
