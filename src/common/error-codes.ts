@@ -131,7 +131,8 @@ export const ERROR_CODES = {
   BODY_TOO_LARGE: { status: 413, meaning: 'The body is larger than the route takes.' },
   UNSUPPORTED_MEDIA_TYPE: {
     status: 415,
-    meaning: 'The route takes `Content-Type: application/json` in UTF-8.',
+    meaning:
+      'The route takes `Content-Type: application/json` in UTF-8, or `multipart/form-data` where it takes files.',
   },
   IDEMPOTENCY_KEY_REUSED: {
     status: 422,

@@ -40,7 +40,12 @@ export function createDocument(app: NestExpressApplication): OpenAPIObject {
     .setOpenAPIVersion('3.1.0')
     .addServer('/', 'This server')
     .addBearerAuth(
-      { type: 'http', scheme: 'bearer', description: 'An API key: `cbr_live_…`.' },
+      {
+        type: 'http',
+        scheme: 'bearer',
+        bearerFormat: 'cbr_live_…',
+        description: 'An API key: `cbr_live_…`.',
+      },
       SECURITY_SCHEMES.bearer,
     )
     .addApiKey(

@@ -45,10 +45,10 @@ function texts<T extends z.ZodType>(item: T) {
 }
 
 /** Yes or no, as JSON or as query text. */
-export const flag = z.union([
-  z.boolean(),
-  z.enum(['true', 'false']).transform((value) => value === 'true'),
-]);
+export const flag = z.union(
+  [z.boolean(), z.enum(['true', 'false']).transform((value) => value === 'true')],
+  { error: 'must be true or false' },
+);
 
 const integer = (min: number, max: number) =>
   z.preprocess(
