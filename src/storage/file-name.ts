@@ -2,8 +2,7 @@ const NAME_MAX = 255;
 /** Of longer ones the end is enough. */
 const SENT_MAX = 4096;
 /** What a name may not hold: separators, controls, and marks that turn its reading direction. */
-// eslint-disable-next-line no-control-regex
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+const UNSAFE = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/gu;
 
 /**
  * The name a file is kept and offered under: the last part of what the client sent, without what could

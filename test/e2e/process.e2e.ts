@@ -367,6 +367,7 @@ describe('a start that cannot succeed', () => {
     expect(server.stderr).not.toMatch(/^ {4}at /m);
   });
 
+  // Only Linux has a file system in which a directory is refused as if its parent were missing.
   const onLinux = process.platform === 'linux' ? it : it.skip;
 
   onLinux('says so of a directory in which nothing can be made, instead of trying on', async () => {

@@ -79,5 +79,5 @@ ALTER TABLE "attachments"
 
 CREATE INDEX "attachments_alert_idx" ON "attachments" ("alert_id", "created_at", "id") WHERE "alert_id" IS NOT NULL AND "deleted_at" IS NULL;
 CREATE INDEX "attachments_case_idx" ON "attachments" ("case_id", "created_at", "id") WHERE "case_id" IS NOT NULL AND "deleted_at" IS NULL;
-CREATE INDEX "attachments_sha256_idx" ON "attachments" ("sha256") WHERE "deleted_at" IS NULL;
-CREATE INDEX "observables_attachment_idx" ON "observables" ("attachment_id") WHERE "attachment_id" IS NOT NULL;
+-- Also finds deleted ones, which keep their content: asked at the end of every upload.
+CREATE INDEX "attachments_sha256_idx" ON "attachments" ("sha256");
