@@ -23,10 +23,21 @@ export interface Bound {
 /** Values of a column, any one of which a record may have. */
 export interface Axis {
   readonly column: string;
+  /** The value itself where it is the only one. */
+  readonly only?: string;
   /** An SQL array, without equal values. */
   readonly values: string;
   readonly count: number;
 }
+
+/** What lies before and after all values of a type that lists are sorted by. */
+const ENDS = {
+  timestamptz: ['-infinity', 'infinity'],
+  smallint: ['-32768', '32767'],
+  int: ['-2147483648', '2147483647'],
+} as const;
+
+export type SortType = keyof typeof ENDS;
 
 export interface ListShape {
   /** Conditions beyond tenant, clearance and deletion; axes that tell the most apart come first. */
@@ -35,7 +46,7 @@ export interface ListShape {
   readonly descending: boolean;
   readonly after: Position | null;
   /** The SQL type of the sort column, to read the position back. */
-  readonly sortType: string;
+  readonly sortType: SortType;
   readonly limit: number;
 }
 
@@ -59,6 +70,8 @@ interface Source {
   readonly conditions: readonly string[];
   /** The columns that an index holds in the order of the list, the same as those of `r`. */
   readonly order: readonly [value: string, id: string];
+  /** Where an index holds each value's records by creation; null where none does. */
+  at(column: string): string | null;
   /** Whether there is such an index. */
   readonly isOrdered: boolean;
   readonly nearMax: number;
@@ -138,6 +151,7 @@ function sourcesOf(
         where: [...where, ...within(order[0])],
         conditions,
         order,
+        at: (column) => `r.${column}`,
         isOrdered: true,
         nearMax: NEAR_RECORDS,
       },
@@ -151,9 +165,7 @@ function sourcesOf(
   const ofOthers = `r.organization_id <> ALL(${own})`;
   const tenants = `unnest(${own}) org(id)`;
   const shares = `${tables.shares} share JOIN ${records} ON r.id = share.${tables.shareKey}`;
-  const sharedOrder = isByCreation
-    ? (['share.created_at', `share.${tables.shareKey}`] as const)
-    : order;
+  const sharedOrder = [`share.${list.sortColumn}`, `share.${tables.shareKey}`] as const;
   const once =
     principal.organizationIds.length < 2
       ? []
@@ -170,13 +182,14 @@ function sourcesOf(
         where: ['r.visible_to_all_organizations', ofOthers, ...base, ...within(order[0])],
         conditions,
         order,
+        at: () => null,
         isOrdered: isByCreation,
         nearMax: NEAR_RECORDS,
       },
     },
-    {
-      each: tenants,
-      source: {
+    alongAxis(
+      tenants,
+      {
         from: shares,
         where: [
           'share.organization_id = org.id',
@@ -188,14 +201,16 @@ function sourcesOf(
         ],
         conditions,
         order: sharedOrder,
-        isOrdered: isByCreation,
+        at: (column) => (column === 'status_id' ? 'share.status_id' : null),
+        isOrdered: true,
         nearMax: NEAR_SHARES,
         span: {
           from: `${tables.shares} share`,
           where: ['share.organization_id = org.id', ...within(sharedOrder[0])],
         },
       },
-    },
+      list,
+    ),
   ];
 }
 
@@ -206,13 +221,18 @@ function alongAxis(each: string, source: Source, list: ListShape): Part {
     list.conditions.find(({ axis }) => axis && axis.count <= AXIS_VALUES_MAX);
   if (!condition || !condition.axis || each === '') return { each, source };
   const { axis } = condition;
-  const conditions = source.conditions.filter((text) => text !== condition.text);
-  if (axis.count === 1) {
-    return { each, source: { ...source, conditions, where: [...source.where, condition.text] } };
-  }
+  const column = source.at(axis.column);
+  if (column === null) return { each, source };
+  const { span } = source;
+  const along = `${column} = ${axis.only ?? 'axis.value'}`;
   return {
-    each: `${each} CROSS JOIN unnest(${axis.values}) axis(value)`,
-    source: { ...source, conditions, where: [...source.where, `r.${axis.column} = axis.value`] },
+    each: axis.only === undefined ? `${each} CROSS JOIN unnest(${axis.values}) axis(value)` : each,
+    source: {
+      ...source,
+      conditions: source.conditions.filter((text) => text !== condition.text),
+      where: [...source.where, along],
+      ...(span && { span: { ...span, where: [...span.where, along] } }),
+    },
   };
 }
 
@@ -240,7 +260,7 @@ class Reading {
     const { descending } = this.list;
     const last = `SELECT owned.sort_value FROM owned ${this.orderBy(['owned.sort_value', 'owned.id'])} OFFSET ${this.limit} - 1`;
     return [
-      `${value} ${descending ? '>=' : '<='} coalesce((${last}), '${descending ? '-' : ''}infinity')`,
+      `${value} ${descending ? '>=' : '<='} coalesce((${last}), '${ENDS[this.list.sortType][descending ? 0 : 1]}')`,
     ];
   }
 

@@ -133,7 +133,10 @@ export function equalTo(
   if (values.length === 1) {
     const value = params.add(only, type);
     return [
-      { text: `r.${column} = ${value}`, axis: { column, values: `ARRAY[${value}]`, count: 1 } },
+      {
+        text: `r.${column} = ${value}`,
+        axis: { column, only: value, values: `ARRAY[${value}]`, count: 1 },
+      },
     ];
   }
   const list = params.add(values, `${type}[]`);

@@ -143,6 +143,9 @@ export function partsKey(parts: NewParts): string {
     .join('');
 }
 
+/** What a share repeats of its record, so that guests read their lists in order; a trigger keeps both the same. */
+export const SHARED_COLUMNS = ['created_at', 'updated_at', 'severity', 'tiny_id', 'status_id'];
+
 /**
  * The CTEs that write what hangs on new records, which `new_records` holds; `$1` holds the sets.
  *
@@ -193,8 +196,8 @@ export function newLinksSql(kind: 'alert' | 'case', parts: NewParts): string[] {
       : []),
     ...(parts.shares
       ? [
-          `new_shares AS (INSERT INTO ${kind}_shares (${key}, organization_id, created_at)
-  SELECT x."recordId", x."organizationId", r.created_at
+          `new_shares AS (INSERT INTO ${kind}_shares (${key}, organization_id, ${SHARED_COLUMNS.join(', ')})
+  SELECT x."recordId", x."organizationId", ${SHARED_COLUMNS.map((column) => `r.${column}`).join(', ')}
   FROM jsonb_to_recordset($1::jsonb->'shares') AS x("recordId" uuid, "organizationId" uuid)
   JOIN new_records r ON r.id = x."recordId" RETURNING ${key}, organization_id)`,
         ]

@@ -2,7 +2,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { SqlParams } from '../database/sql.js';
 import type { Sql } from '../database/sql.js';
 import type { Status } from '../statuses/statuses.service.js';
-import { instantSql } from './record-sql.js';
+import { SHARED_COLUMNS, instantSql } from './record-sql.js';
 import type { TagInput } from './record.schema.js';
 
 export type RecordKind = 'alert' | 'case';
@@ -131,8 +131,8 @@ export async function replaceShares(
 ): Promise<void> {
   await sql(
     `WITH dropped AS (DELETE FROM ${kind}_shares WHERE ${kind}_id = $1::uuid AND organization_id <> ALL($2::uuid[]))
-     INSERT INTO ${kind}_shares (${kind}_id, organization_id, created_at)
-     SELECT DISTINCT r.id, org.id, r.created_at FROM ${kind}s r CROSS JOIN unnest($2::uuid[]) AS org(id)
+     INSERT INTO ${kind}_shares (${kind}_id, organization_id, ${SHARED_COLUMNS.join(', ')})
+     SELECT DISTINCT r.id, org.id, ${SHARED_COLUMNS.map((column) => `r.${column}`).join(', ')} FROM ${kind}s r CROSS JOIN unnest($2::uuid[]) AS org(id)
      WHERE r.id = $1::uuid AND org.id <> r.organization_id ON CONFLICT DO NOTHING`,
     [id, organizations],
   );

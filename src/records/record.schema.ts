@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { SortType } from '../access/visible-list.js';
 import {
   externalLinkSchema,
   idSchema,
@@ -147,7 +148,7 @@ export interface PageQuery {
 }
 
 /** The columns lists sort by, with their SQL types. */
-export const RECORD_SORTS: Record<string, { readonly column: string; readonly type: string }> = {
+export const RECORD_SORTS: Record<string, { readonly column: string; readonly type: SortType }> = {
   createdAt: { column: 'created_at', type: 'timestamptz' },
   updatedAt: { column: 'updated_at', type: 'timestamptz' },
   severity: { column: 'severity', type: 'smallint' },

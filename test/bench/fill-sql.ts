@@ -299,7 +299,7 @@ new_alerts AS (
   FROM draft d JOIN fill_statuses s ON s.kind = 'alert' AND s.value = d.status_value
   LEFT JOIN new_cases k ON d.n % 200 < 2 AND k.title = 'Investigation ' || (d.n - d.n % 200)
   ORDER BY d.n
-  RETURNING id, title, tlp, pap, organization_id, created_by_id, created_at),
+  RETURNING id, title, tlp, pap, severity, status_id, tiny_id, organization_id, created_by_id, created_at, updated_at),
 new_observables AS (
   INSERT INTO observables (id, alert_id, organization_id, type_id, data, normalized, value_hash, tlp, pap, ioc,
     start_date, created_by_id, created_at, updated_at)
@@ -324,8 +324,9 @@ new_teams AS (
   )}
   FROM draft d WHERE d.is_rare OR ${chance(131)} < 0.45),
 new_shares AS (
-  INSERT INTO alert_shares (alert_id, organization_id, created_at)
-  SELECT d.id, ${fixedIdSql(KIND.organization, 'guest')}, d.created_at FROM draft d
+  INSERT INTO alert_shares (alert_id, organization_id, created_at, updated_at, severity, tiny_id, status_id)
+  SELECT a.id, ${fixedIdSql(KIND.organization, 'guest')}, a.created_at, a.updated_at, a.severity, a.tiny_id, a.status_id
+  FROM draft d JOIN new_alerts a ON a.id = d.id
   CROSS JOIN LATERAL (SELECT CASE WHEN d.org = 0 AND ${chance(140)} < 0.139 THEN 1
     WHEN d.org > 0 AND ${chance(140)} < 0.03 THEN 0 END AS guest) x WHERE guest IS NOT NULL),
 new_activities AS (

@@ -1,7 +1,14 @@
 import type { Alert } from '../../src/alerts/alerts.schema.js';
 import { startTestApp } from '../app.js';
 import type { TestApp } from '../app.js';
-import { addPerson, addRecords, addTag, addTeam, createTenant } from '../factories.js';
+import {
+  addPerson,
+  addRecords,
+  addTag,
+  addTeam,
+  createTenant,
+  linkOrganizations,
+} from '../factories.js';
 import type { Tenant } from '../factories.js';
 import { readAll } from '../outcomes.js';
 
@@ -41,8 +48,8 @@ async function makeRare(table: string, ids: readonly string[]): Promise<void> {
 async function share(table: string, ids: readonly string[]): Promise<void> {
   const kind = table.slice(0, -1);
   await api.db.rows(
-    `INSERT INTO ${kind}_shares (${kind}_id, organization_id, created_at)
-     SELECT id, $2, created_at FROM ${table} WHERE id = ANY($1::uuid[])`,
+    `INSERT INTO ${kind}_shares (${kind}_id, organization_id, created_at, updated_at, severity, tiny_id, status_id)
+     SELECT id, $2, created_at, updated_at, severity, tiny_id, status_id FROM ${table} WHERE id = ANY($1::uuid[])`,
     [ids, guest.organizationId],
   );
 }
@@ -51,6 +58,7 @@ beforeAll(async () => {
   api = await startTestApp();
   owner = await createTenant(api.db);
   guest = await createTenant(api.db);
+  await linkOrganizations(api.db, owner.organizationId, guest.organizationId);
   tag = await addTag(api.db, owner.organizationId);
   teamId = (await addTeam(api.db, owner.organizationId)).id;
   personId = (await addPerson(api.db, owner.organizationId)).userId;
@@ -170,6 +178,29 @@ describe.each(KINDS)('the filters of a long list of $path', ({ kind, path }) => 
     },
     60_000,
   );
+});
+
+it.each(KINDS)('follow for a guest what changes in $path', async ({ kind, path }) => {
+  const organizations = [owner.organizationId, guest.organizationId];
+  const body = { title: 'Shared', statusValue: 'new', severity: 1, organizations };
+  const created = await api.http(owner.key).post(path).send(body);
+  expect(created.status).toBe(200);
+  const { id } = created.body as { id: string };
+  const change = { severity: 4, statusValue: 'in-progress' };
+  expect((await api.http(owner.key).patch(`${path}/${id}`).send(change)).status).toBe(200);
+  for (const query of ['sort=-updatedAt', 'status=in-progress', 'sort=-severity']) {
+    const listed = await api.http(guest.key).get(`${path}?limit=1&${query}`);
+    expect({ query, ids: (listed.body as { id: string }[]).map((row) => row.id) }).toEqual({
+      query,
+      ids: [id],
+    });
+  }
+  const stale = await api.db.rows(
+    `SELECT r.id FROM ${kind}_shares s JOIN ${kind}s r ON r.id = s.${kind}_id
+     WHERE (s.created_at, s.updated_at, s.severity, s.tiny_id, s.status_id)
+       IS DISTINCT FROM (r.created_at, r.updated_at, r.severity, r.tiny_id, r.status_id)`,
+  );
+  expect(stale).toEqual([]);
 });
 
 it('is nothing of this to a stranger', async () => {
