@@ -1,4 +1,5 @@
 import { Debug } from '@prisma/client/runtime/client';
+import { clearLogs } from '@prisma/debug';
 import type { Prisma } from '../generated/prisma/client.js';
 
 /** A running transaction; functions that need one take it as their first argument. */
@@ -31,8 +32,10 @@ const LARGE_CHARS = 65_536;
 const DEBUG_LINES_KEPT = 100;
 const debug = Debug('casebender');
 
-/** Prisma keeps what its last hundred debug lines spoke of, values of statements among it: pushes them out. */
+/** Prisma's client and its adapter each keep what their last hundred debug lines spoke of: lets go of large values. */
 function forget(): void {
+  clearLogs();
+  // The client has no way to clear its own, so that its lines are pushed out.
   for (let line = 0; line < DEBUG_LINES_KEPT; line++) debug('');
 }
 

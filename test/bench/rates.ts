@@ -5,7 +5,7 @@ import { generateApiKey } from '../../src/auth/api-key-format.js';
 import { startEmbeddedPostgres } from '../../src/database/embedded-postgres.js';
 import { alertBody } from './bodies.js';
 import { CONNECTIONS, compete } from './load.js';
-import { call, launch, launchQuietly, runScript, stopAll } from './processes.js';
+import { SERVER, call, launch, launchQuietly, runScript, stopAll } from './processes.js';
 import { note } from './progress.js';
 import { limitLine, ratioLine } from './report.js';
 import type { Line } from './report.js';
@@ -48,9 +48,9 @@ async function assertSameAnswer(ours: string, key: string, bare: string): Promis
 /** First and later start of an instance with its embedded database, in milliseconds. */
 async function measureStarts(dataDir: string): Promise<{ first: number; later: number }> {
   const env = { DATA_DIR: dataDir, PORT: '0', LOG_LEVEL: 'silent' };
-  const first = await launch(['dist/main.js'], env);
+  const first = await launch(SERVER, env);
   await first.stop();
-  const later = await launch(['dist/main.js'], env);
+  const later = await launch(SERVER, env);
   await later.stop();
   return { first: first.startMs, later: later.startMs };
 }
