@@ -9,6 +9,7 @@ import { AuditModule } from './audit/audit.module.js';
 import { AuthGuard } from './auth/auth.guard.js';
 import { AuthModule } from './auth/auth.module.js';
 import { ScopeGuard } from './auth/scope.guard.js';
+import { CaseTemplatesModule } from './case-templates/case-templates.module.js';
 import { CasesModule } from './cases/cases.module.js';
 import { ClientsModule } from './clients/clients.module.js';
 import { AnswerInterceptor } from './common/answer.interceptor.js';
@@ -41,6 +42,7 @@ const FEATURES = [
   TagsModule,
   ClientsModule,
   CustomFieldsModule,
+  CaseTemplatesModule,
   UsersModule,
   ApiKeysModule,
   HealthModule,

@@ -237,6 +237,15 @@ export async function addCustomField(db: TestDatabase, organizationId: string): 
   return id;
 }
 
+export async function addCaseTemplate(db: TestDatabase, organizationId: string): Promise<string> {
+  const id = uuidv7();
+  await db.rows(
+    `INSERT INTO case_templates (id, organization_id, name, custom_fields, tasks) VALUES ($1, $2, $3, '{}', '[]')`,
+    [id, organizationId, unique('template')],
+  );
+  return id;
+}
+
 export async function addTag(
   db: TestDatabase,
   organizationId: string,
@@ -300,6 +309,9 @@ const WRITTEN_TABLES = [
   'tags',
   'clients',
   'custom_fields',
+  'case_templates',
+  'case_template_tags',
+  'case_template_teams',
   'statuses',
   'activities',
   'idempotency_records',

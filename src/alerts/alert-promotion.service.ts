@@ -50,11 +50,14 @@ export class AlertPromotionService {
       const alerts = await this.openAlerts(sql, principal, alertIds);
       for (const alert of alerts)
         if (alert.caseId !== null) throw alertInCase(alert.id, alert.caseId);
-      const marking = strictest([body, ...alerts]);
+      const caller = { ...principal, transaction: tx };
+      const owner = ownerOf(alerts);
+      const complete = await this.cases.complete(caller, owner, body);
+      const marking = strictest([complete, ...alerts]);
       const created = await this.cases.createFor(
-        { ...principal, transaction: tx },
-        ownerOf(alerts),
-        { ...body, ...marking },
+        caller,
+        owner,
+        { ...complete, ...marking },
         uniteCustomFields(alerts, {}),
       );
       await this.unite(tx, principal, { ...marking, id: created.id }, alerts);

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { CaseTemplatesModule } from '../case-templates/case-templates.module.js';
 import { ObservablesModule } from '../observables/observables.module.js';
 import { RecordsModule } from '../records/records.module.js';
 import { CasesController } from './cases.controller.js';
@@ -6,7 +7,7 @@ import { TasksModule } from '../tasks/tasks.module.js';
 import { CasesService } from './cases.service.js';
 
 @Module({
-  imports: [RecordsModule, ObservablesModule, TasksModule],
+  imports: [RecordsModule, ObservablesModule, TasksModule, CaseTemplatesModule],
   controllers: [CasesController],
   providers: [CasesService],
   exports: [CasesService],

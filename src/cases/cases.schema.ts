@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { idSchema, instantInput, jsonObjectSchema, text } from '../common/fields.js';
+import { idSchema, instantInput, jsonObjectSchema, reference, text } from '../common/fields.js';
 import {
   namedSchema,
   observableSchema,
@@ -72,10 +72,16 @@ export const createCaseSchema = z
   .object({
     title: recordFields.title,
     statusValue: statusValueSchema,
-    severity: recordFields.severity,
+    severity: recordFields.severity.optional().meta({
+      description: '1 low, 2 medium, 3 high, 4 critical. Required, unless the template has one.',
+    }),
     description: descriptionSchema.nullable().optional(),
-    tlp: recordFields.tlp.default(2),
-    pap: recordFields.pap.default(2),
+    tlp: recordFields.tlp.optional().meta({
+      description: "TLP 2.0, 0 to 4; when absent the template's, else 2.",
+    }),
+    pap: recordFields.pap.optional().meta({
+      description: "PAP, 0 to 4; when absent the template's, else 2.",
+    }),
     type: recordFields.type.optional(),
     source: recordFields.source.optional(),
     sourceRef: recordFields.sourceRef.optional(),
@@ -95,6 +101,10 @@ export const createCaseSchema = z
       .meta({ description: 'When the case was opened, if before now.' }),
     slaConfig: slaConfigSchema.nullable().optional(),
     tasks: z.array(createTaskSchema).max(200).default([]),
+    templateId: reference(idSchema)
+      .nullable()
+      .optional()
+      .meta({ description: 'A case template of the owner; what the body says wins.' }),
   })
   .meta({
     id: 'CreateCase',

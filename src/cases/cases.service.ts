@@ -6,6 +6,8 @@ import type { ActivityEvent } from '../activities/activity.js';
 import { toAuditRow } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
+import { CaseTemplatesService } from '../case-templates/case-templates.service.js';
+import { referencesNotFound } from '../common/errors.js';
 import { NO_PRECONDITION } from '../common/etag.js';
 import type { Precondition } from '../common/etag.js';
 import type { JsonText } from '../common/json-text.js';
@@ -31,6 +33,8 @@ import { StatusesService } from '../statuses/statuses.service.js';
 import { TasksService } from '../tasks/tasks.service.js';
 import { toCaseDetail } from './case.mapper.js';
 import type { CaseDetailRow } from './case.mapper.js';
+import { completeCase } from './case-template-use.js';
+import type { CompleteCase } from './case-template-use.js';
 import { caseConditions } from './case-filter.js';
 import type { CaseListQuery } from './case-filter.js';
 import { caseNotFound } from './cases.errors.js';
@@ -54,14 +58,29 @@ export class CasesService {
     private readonly references: ReferencesService,
     private readonly customFields: CustomFieldsService,
     private readonly tasks: TasksService,
+    private readonly templates: CaseTemplatesService,
     private readonly updater: RecordUpdater,
     private readonly audit: AuditService,
     private readonly cursors: Cursors,
   ) {}
 
-  create(principal: Principal, input: CreateCase): Promise<Case> {
+  async create(principal: Principal, input: CreateCase): Promise<Case> {
     const organizationId = this.references.ownerOf(principal, input.organizations);
-    return this.createFor(principal, organizationId, input, {});
+    const complete = await this.complete(principal, organizationId, input);
+    return this.createFor(principal, organizationId, complete, {});
+  }
+
+  /** The new case that a body means with its template, which must be of the tenant that will own it. */
+  async complete(
+    principal: Principal,
+    organizationId: string,
+    input: CreateCase,
+  ): Promise<CompleteCase> {
+    const { templateId } = input;
+    if (!templateId) return completeCase(input, null);
+    const template = await this.templates.find(principal, templateId, organizationId);
+    if (!template) throw referencesNotFound(['templateId']);
+    return completeCase(input, template);
   }
 
   /**
@@ -72,7 +91,7 @@ export class CasesService {
   async createFor(
     principal: Principal,
     organizationId: string,
-    input: CreateCase,
+    input: CompleteCase,
     inherited: Readonly<Record<string, unknown>>,
   ): Promise<Case> {
     const status = await this.statuses.resolve(principal, 'case', input.statusValue, 'statusValue');
@@ -142,6 +161,9 @@ export class CasesService {
           targetKind: 'case',
           targetId: id,
           organizationId,
+          changes: input.templateId
+            ? [{ field: 'templateId', old: null, new: input.templateId }]
+            : [],
         }),
       ],
     };

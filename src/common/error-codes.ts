@@ -76,6 +76,10 @@ export const ERROR_CODES = {
   API_KEY_NOT_FOUND: { status: 404, meaning: 'There is no such API key for the caller.' },
   STATUS_NOT_FOUND: { status: 404, meaning: 'There is no such status.' },
   CLIENT_NOT_FOUND: { status: 404, meaning: 'There is no such client for the caller.' },
+  CASE_TEMPLATE_NOT_FOUND: {
+    status: 404,
+    meaning: 'There is no such case template for the caller.',
+  },
   CUSTOM_FIELD_NOT_FOUND: { status: 404, meaning: 'There is no such custom field for the caller.' },
   TAG_NOT_FOUND: { status: 404, meaning: 'There is no such tag for the caller.' },
   METHOD_NOT_ALLOWED: { status: 405, meaning: 'The route exists; `Allow` lists its methods.' },

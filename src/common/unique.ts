@@ -24,7 +24,7 @@ export async function orAlreadyTaken<T>(
 /** Who has a name in a tenant, compared as its unique index does: without regard to case. */
 export async function findByName(
   sql: Sql,
-  table: 'tags' | 'clients',
+  table: 'tags' | 'clients' | 'case_templates',
   organizationId: string,
   name: string,
 ): Promise<{ readonly id: string | number } | null> {

@@ -87,10 +87,13 @@ export async function resolveClientName(
   return row.id;
 }
 
+/** What has tags and teams. */
+type Tagged = RecordKind | 'case_template';
+
 /** Makes the record's tags these; those given by name are found or created in the owner's tenant. */
 export async function replaceTags(
   sql: Sql,
-  kind: RecordKind,
+  kind: Tagged,
   id: string,
   organizationId: string,
   tags: readonly TagInput[],
@@ -111,7 +114,7 @@ export async function replaceTags(
 
 export async function replaceTeams(
   sql: Sql,
-  kind: RecordKind,
+  kind: Tagged,
   id: string,
   teams: readonly string[],
 ): Promise<void> {

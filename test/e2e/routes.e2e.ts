@@ -6,6 +6,7 @@ import { startTestApp } from '../app.js';
 import type { TestApp } from '../app.js';
 import { operationsOf } from '../document.js';
 import {
+  addCaseTemplate,
   addClient,
   addCustomField,
   addKey,
@@ -85,6 +86,8 @@ const BODIES: Readonly<Record<string, object>> = {
     appliesTo: ['task'],
   },
   'PATCH /api/custom-fields/:id': { label: 'Changed' },
+  'POST /api/case-templates': { name: 'From the route table' },
+  'PATCH /api/case-templates/:id': { titlePrefix: 'Changed ' },
   'POST /api/alert-statuses': { label: 'From the route table', stage: 'Closed' },
   'PATCH /api/alert-statuses/:id': { label: 'Changed' },
   'POST /api/case-statuses': { label: 'From the route table', stage: 'Closed' },
@@ -120,6 +123,7 @@ const BODILESS = new Set([
   'DELETE /api/tags/:id',
   'DELETE /api/clients/:id',
   'DELETE /api/custom-fields/:id',
+  'DELETE /api/case-templates/:id',
   'DELETE /api/alert-statuses/:id',
   'DELETE /api/case-statuses/:id',
   'DELETE /api/api-keys/:id',
@@ -171,6 +175,11 @@ const KINDS: Readonly<Record<string, Kind>> = {
   'custom-fields': {
     code: 'CUSTOM_FIELD_NOT_FOUND',
     make: ({ organizationId }) => addCustomField(api.db, organizationId),
+    missing: MISSING_ID,
+  },
+  'case-templates': {
+    code: 'CASE_TEMPLATE_NOT_FOUND',
+    make: ({ organizationId }) => addCaseTemplate(api.db, organizationId),
     missing: MISSING_ID,
   },
   'alert-statuses': { code: 'STATUS_NOT_FOUND', missing: MISSING_ID },
