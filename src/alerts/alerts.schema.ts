@@ -96,7 +96,7 @@ export const ALERT_WITH_FILES_EXAMPLE = {
  * @throws AppError `VALIDATION_FAILED`
  */
 export function parseAlertPart(json: string | null): CreateAlert {
-  if (json === null) throw invalidValue('alert', 'Required.', 'invalid_type');
+  if (json === null) throw invalidValue('alert', 'Required: the alert as JSON text.', 'invalid_type');
   const body = parseModestJson(json, VALUES_MAX);
   if (body === undefined) throw invalidValue('alert', 'must be JSON text of modest depth and size');
   const parsed = createAlertSchema.safeParse(body);

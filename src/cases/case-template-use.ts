@@ -22,7 +22,12 @@ export interface CompleteCase extends CreateCase {
  */
 export function completeCase(body: CreateCase, template: CaseTemplate | null): CompleteCase {
   const severity = body.severity ?? template?.severity ?? undefined;
-  if (severity === undefined) throw invalidValue('severity', 'Required.', 'invalid_type');
+  if (severity === undefined)
+    throw invalidValue(
+      'severity',
+      'Required: 1 to 4, unless the template has one.',
+      'invalid_type',
+    );
   const { tlp, pap } = body;
   const marking = {
     tlp: tlp ?? template?.tlp ?? MARKING_DEFAULT,

@@ -35,7 +35,8 @@ export class AppError extends Error {
 }
 
 /** 400 for values that break a rule; the detail repeats the first so that it is never missed. */
-export function validationFailed(errors: readonly FieldError[]): AppError {
+export function validationFailed(faults: readonly FieldError[]): AppError {
+  const errors = faults.map((fault) => ({ ...fault, message: toSentence(fault.message) }));
   const [first] = errors;
   const where = first?.path ? `${first.path}: ` : '';
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
@@ -46,6 +47,12 @@ export function validationFailed(errors: readonly FieldError[]): AppError {
       errors,
     },
   );
+}
+
+/** Rules are written as they come after a path; answers show sentences. */
+function toSentence(rule: string): string {
+  const sentence = rule.charAt(0).toUpperCase() + rule.slice(1);
+  return /[.!?]$/.test(sentence) ? sentence : `${sentence}.`;
 }
 
 /** 400 for one broken rule that no schema can say. */

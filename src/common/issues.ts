@@ -42,15 +42,13 @@ export function issuesToError(issues: readonly unknown[], parameter = ''): AppEr
 export function ruleMessage(issue: z.core.$ZodRawIssue): string {
   switch (issue.code) {
     case 'invalid_type':
-      return issue.input === undefined
-        ? 'Required.'
-        : `Must be ${KINDS[issue.expected] ?? issue.expected}.`;
+      return `${issue.input === undefined ? 'Required: ' : 'Must be '}${KINDS[issue.expected] ?? issue.expected}.`;
     case 'too_big':
       return `Must ${amount(issue.origin, 'at most', Number(issue.maximum))}.`;
     case 'too_small':
       return `Must ${amount(issue.origin, 'at least', Number(issue.minimum))}.`;
     case 'invalid_value':
-      return `Must be ${issue.values.length > 1 ? 'one of ' : ''}${issue.values.map(String).join(', ')}.`;
+      return `${issue.input === undefined ? 'Required: ' : 'Must be '}${issue.values.length > 1 ? 'one of ' : ''}${issue.values.map(String).join(', ')}.`;
     case 'invalid_format':
       return `Must be ${FORMATS[issue.format] ?? `a valid ${issue.format}`}.`;
     case 'unrecognized_keys':

@@ -105,17 +105,29 @@ async function isAlive(holder: Holder): Promise<boolean> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
   }
+  if (await isZombie(holder.pid)) return false;
   const started = await startOf(holder.pid);
   return started === '' || holder.started === '' || started === holder.started;
+}
+
+/** Whether the process has ended and only waits for its parent to notice; Linux alone says so. */
+async function isZombie(pid: number): Promise<boolean> {
+  const [state] = await statOf(pid).catch(() => []);
+  return state === 'Z';
+}
+
+/** What Linux knows of a process behind its number and name: the state first, the start as the 20th. */
+async function statOf(pid: number): Promise<string[]> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  // The name in parentheses may hold spaces.
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
 async function startOf(pid: number): Promise<string> {
   try {
     if (process.platform === 'linux') {
       const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '');
-      const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-      // The name in parentheses may hold spaces; starttime is field 22, the 20th after it.
-      const ticks = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+      const ticks = (await statOf(pid))[19] ?? '';
       return `${boot.trim()}/${ticks}`;
     }
     if (process.platform === 'win32') return '';

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -98,6 +99,29 @@ describe('startEmbeddedPostgres', () => {
     const first = await start();
     await expect(start()).rejects.toThrow(/^Another server \(process \d+\) is using .+data: stop/);
     expect(await ask(first, 'SELECT 1')).toBe(1);
+  });
+
+  it('takes the data directory of a server whose process nobody has buried', async () => {
+    if (process.platform !== 'linux') return;
+    // The shell becomes a process that does not ask after its child.
+    const parent = spawn('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    try {
+      const [chunk] = (await once(parent.stdout, 'data')) as [Buffer];
+      const pid = Number(chunk.toString());
+      const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+      await mkdir(dataDir, { recursive: true });
+      const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+      const started = `${boot}/${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''}`;
+      await writeFile(join(dataDir, 'server.lock'), JSON.stringify({ pid, started }));
+      await expect(start()).rejects.toThrow(`process ${pid}`);
+      process.kill(pid, 'SIGKILL');
+      while (!(await readFile(`/proc/${pid}/stat`, 'utf8')).includes(') Z ')) await sleep(10);
+      await expect(start()).resolves.toBeDefined();
+    } finally {
+      parent.kill('SIGKILL');
+    }
   });
 
   it('lets only one of two simultaneous starts have an abandoned data directory', async () => {
