@@ -26,6 +26,7 @@ import { DocsModule } from './docs/docs.module.js';
 import { HealthModule } from './health/health.module.js';
 import { ObservablesModule } from './observables/observables.module.js';
 import { RateLimitGuard } from './rate-limit/rate-limit.guard.js';
+import { StatsModule } from './stats/stats.module.js';
 import { StorageModule } from './storage/storage.module.js';
 import { TagsModule } from './tags/tags.module.js';
 import { TasksModule } from './tasks/tasks.module.js';
@@ -39,6 +40,7 @@ const FEATURES = [
   AttachmentsModule,
   CommentsModule,
   TasksModule,
+  StatsModule,
   TagsModule,
   ClientsModule,
   CustomFieldsModule,

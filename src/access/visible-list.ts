@@ -118,18 +118,49 @@ export function visibleCount(
   return `SELECT count(*)::int AS count FROM (SELECT 1 FROM (${parts.join(' UNION ALL ')}) x LIMIT ${limit}) x`;
 }
 
+/** What of a list by creation is read as a whole. */
+export interface WholeList {
+  readonly conditions: readonly ListCondition[];
+  /** Leaves out what the caller's tenants own. */
+  readonly isOfOthers?: boolean;
+}
+
+/** The statements that read columns of every row `r` a list may show: together each row once, in no order. */
+export function visibleRows(
+  principal: Principal,
+  tables: SharedTables,
+  params: SqlParams,
+  { conditions, isOfOthers = false }: WholeList,
+  columns: string,
+): string[] {
+  const [owned, ...others] = sourcesOf(principal, tables, params, {
+    conditions,
+    sortColumn: 'created_at',
+  });
+  return (isOfOthers ? others : [owned, ...others]).map(({ each, source }) => {
+    const rows = `SELECT ${columns} FROM ${source.from} WHERE ${[...source.where, ...source.conditions].join(' AND ')}`;
+    // The offset keeps PostgreSQL from reading the records of all tenants to pick the caller's.
+    return each === ''
+      ? rows
+      : `SELECT part.* FROM ${each} CROSS JOIN LATERAL (${rows} OFFSET 0) part`;
+  });
+}
+
 interface Part {
   /** What the source is read for one by one; empty when it is read once. */
   readonly each: string;
   readonly source: Source;
 }
 
+/** What of a list decides how its records are found. */
+type SourceShape = Pick<ListShape, 'conditions' | 'sortColumn'>;
+
 /** The disjoint sets of records that the caller sees: what it owns, then the rest. */
 function sourcesOf(
   principal: Principal,
   tables: SharedTables,
   params: SqlParams,
-  list: ListShape,
+  list: SourceShape,
 ): [owned: Part, ...others: Part[]] {
   const records = `${tables.records} r`;
   const order = [`r.${list.sortColumn}`, 'r.id'] as const;
@@ -215,7 +246,7 @@ function sourcesOf(
 }
 
 /** The same records, read value by value of the first axis when each value's records are in the order of the list. */
-function alongAxis(each: string, source: Source, list: ListShape): Part {
+function alongAxis(each: string, source: Source, list: SourceShape): Part {
   const condition =
     list.sortColumn === 'created_at' &&
     list.conditions.find(({ axis }) => axis && axis.count <= AXIS_VALUES_MAX);

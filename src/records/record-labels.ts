@@ -5,7 +5,11 @@ const SEVERITIES = {
   4: { label: 'Critical', color: '#dc2626' },
 } as const;
 
-function severityLabel(severity: number): string {
+/** By their numbers; PAP 4 is enforced as RED (spec/behaviour.md §1). */
+export const TLP_LABELS = ['CLEAR', 'GREEN', 'AMBER', 'AMBER+STRICT', 'RED'] as const;
+export const PAP_LABELS = ['CLEAR', 'GREEN', 'AMBER', 'RED', 'RED'] as const;
+
+export function severityLabel(severity: number): string {
   return SEVERITIES[severity as keyof typeof SEVERITIES].label;
 }
 

@@ -13,9 +13,9 @@ export const TASK_SQL = `json_build_object('id', t.id, 'caseId', t.case_id, 'tit
   'createdById', t.created_by_id, 'createdAt', ${instantSql('t.created_at')}, 'updatedAt', ${instantSql('t.updated_at')},
   'deletedAt', NULL, 'version', t.version)`;
 
-/** The condition that the task `t` is there and within the caller's clearance; its case is for others to check. */
-export function taskCleared(principal: Principal, params: SqlParams): string {
-  return `t.deleted_at IS NULL AND t.tlp <= ${params.add(principal.tlpMax, 'int')}`;
+/** The condition that a task is there and within the caller's clearance; its case is for others to check. */
+export function taskCleared(principal: Principal, params: SqlParams, alias = 't'): string {
+  return `${alias}.deleted_at IS NULL AND ${alias}.tlp <= ${params.add(principal.tlpMax, 'int')}`;
 }
 
 /** Statuses that need no more work, as SQL. */

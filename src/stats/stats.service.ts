@@ -1,0 +1,86 @@
+import { Injectable } from '@nestjs/common';
+import type { Principal } from '../auth/principal.js';
+import { Database } from '../database/database.service.js';
+import { ALERT_GROUPS, CASE_GROUPS, TASK_GROUPS } from './stats-groupings.js';
+import type { Grouping } from './stats-groupings.js';
+import { daysIn, windowOf } from './stats-window.js';
+import type { StatsWindow } from './stats-window.js';
+import { ALERTS, CASES, TASKS, countCreated, countDone } from './stats.queries.js';
+import type { Kind } from './stats.queries.js';
+import type {
+  AlertStatsQuery,
+  AnalystStats,
+  AnalystStatsQuery,
+  CaseStatsQuery,
+  Stats,
+  TaskStatsQuery,
+} from './stats.schema.js';
+
+/** What a team lead asks: how much there was, of what kind, and how long it took. */
+@Injectable()
+export class StatsService {
+  constructor(private readonly database: Database) {}
+
+  alerts(principal: Principal, query: AlertStatsQuery): Promise<Stats> {
+    return this.created(principal, ALERTS, query, ALERT_GROUPS[query.groupBy]);
+  }
+
+  cases(principal: Principal, query: CaseStatsQuery): Promise<Stats> {
+    return this.created(principal, CASES, query, CASE_GROUPS[query.groupBy]);
+  }
+
+  tasks(principal: Principal, query: TaskStatsQuery): Promise<Stats> {
+    return this.created(principal, TASKS, query, TASK_GROUPS[query.groupBy]);
+  }
+
+  async analysts(principal: Principal, query: AnalystStatsQuery): Promise<AnalystStats> {
+    const window = windowOf(query, Date.now());
+    const sql = this.database.sqlFor(principal);
+    const { groups, ...counted } = await countDone(sql, principal, window, query.groupBy);
+    const nothing = { count: 0, alertsTriaged: 0, casesClosed: 0, tasksCompleted: 0 };
+    const shown =
+      query.groupBy === 'day'
+        ? everyDay(window, groups, { ...nothing, openCases: null })
+        : labelled(groups);
+    return { ...window, ...counted, groups: shown };
+  }
+
+  private async created(
+    principal: Principal,
+    kind: Kind,
+    query: AlertStatsQuery | CaseStatsQuery | TaskStatsQuery,
+    grouping: Grouping,
+  ): Promise<Stats> {
+    const window = windowOf(query, Date.now());
+    const sql = this.database.sqlFor(principal);
+    const { groups, ...counted } = await countCreated(sql, principal, kind, window, grouping);
+    const shown =
+      query.groupBy === 'day'
+        ? everyDay(window, groups, { count: 0 })
+        : labelled(groups, grouping.labelOf);
+    return { ...window, ...counted, groups: shown };
+  }
+}
+
+interface Group {
+  readonly key: string;
+  readonly label: string | null;
+}
+
+/** The groups with a label each, also where the database knows no name. */
+function labelled<G extends Group>(
+  groups: readonly G[],
+  labelOf = (key: string) => (key === 'none' ? 'None' : key),
+): (G & { readonly label: string })[] {
+  return groups.map((group) => ({ ...group, label: group.label ?? labelOf(group.key) }));
+}
+
+/** A group for each day of the window, with `nothing` where there was none. */
+function everyDay<G extends Group>(
+  window: StatsWindow,
+  groups: readonly G[],
+  nothing: Omit<G, keyof Group>,
+): (Omit<G, keyof Group> & { readonly key: string; readonly label: string })[] {
+  const found = new Map(groups.map((group) => [group.key, group]));
+  return daysIn(window).map((day) => ({ ...nothing, ...found.get(day), key: day, label: day }));
+}
