@@ -43,6 +43,8 @@ export interface MeasuredRequest {
 /** For pages that are full at both sizes. */
 const SAME: Target = { ratioMax: 1.3 };
 const SEARCH: Target = { p95MsMax: 50 };
+/** For what counts eighty thousand alerts at the large size. */
+const MONTH: Target = { medianMsMax: 200 };
 const CALLERS: readonly Caller[] = ['owner', 'guest', 'platform'];
 
 /** A line of the table below: what it is called, its query string or search body, and its target. */
@@ -121,6 +123,17 @@ const SEARCHES: readonly (readonly [name: string, q: string])[] = [
   ['q, no match', 'qqqzzzxxx'],
 ];
 
+/** Statistics, for each caller: of a month unless the name says otherwise. */
+const STATS: readonly (readonly [name: string, path: string, target?: Target])[] = [
+  ['alerts by status', 'alerts', MONTH],
+  ['alerts by day', 'alerts?groupBy=day', MONTH],
+  ['alerts by assignee', 'alerts?groupBy=assignee', MONTH],
+  ['alerts by tag', 'alerts?groupBy=tag', MONTH],
+  ['alerts of all time by status', 'alerts?from=2000-01-01T00:00:00Z'],
+  ['cases by status', 'cases', MONTH],
+  ['analysts', 'analysts', MONTH],
+];
+
 function list([name, query, target]: Row, caller: Caller): MeasuredRequest {
   const path = (facts: Facts) => {
     const text = typeof query === 'string' ? query : query(facts, caller);
@@ -137,6 +150,16 @@ function search([name, q]: (typeof SEARCHES)[number], caller: Caller): MeasuredR
     path: () => '/api/alerts/search',
     body: () => ({ q, limit: 25 }),
     target: SEARCH,
+  };
+}
+
+function stats([name, path, target]: (typeof STATS)[number], caller: Caller): MeasuredRequest {
+  return {
+    name: `stats: ${name}`,
+    caller,
+    method: 'GET',
+    path: () => `/api/stats/${path}`,
+    ...(target && { target }),
   };
 }
 
@@ -158,6 +181,7 @@ export const MEASURED: readonly MeasuredRequest[] = [
   },
   ...CALLERS.flatMap((caller) => LISTS.map((row) => list(row, caller))),
   ...CALLERS.flatMap((caller) => SEARCHES.map((row) => search(row, caller))),
+  ...CALLERS.flatMap((caller) => STATS.map((row) => stats(row, caller))),
   {
     name: 'observables of an alert',
     caller: 'owner',
