@@ -54,6 +54,8 @@ export class AttachmentsService {
           action: 'added' as const,
           fieldName: 'attachments',
           newValue: { id, name },
+          tlp: held.tlp,
+          pap: held.pap,
         })),
       );
       await this.audit.record(

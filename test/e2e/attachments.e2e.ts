@@ -755,6 +755,16 @@ describe('the marking of a file', () => {
     expect(await seenByLow(`cases/${caseId}`)).toEqual({ a: 403, b: 403 });
   });
 
+  it('holds for the line of history that tells of it', async () => {
+    const { id } = (await post(alertWith([], { tlp: 4 }))).body as Alert;
+    await http.post(`/api/alerts/${id}/attachments`).attach('file', Buffer.from('x'), 'red.txt');
+    await http.patch(`/api/alerts/${id}`).send({ tlp: 1 });
+    const low = api.http((await addKey(api.db, tenant, { tlpMax: 2 })).key);
+    expect((await low.get(`/api/alerts/${id}/activities`)).text).not.toContain('red.txt');
+    expect((await http.get(`/api/alerts/${id}/activities`)).text).toContain('red.txt');
+    expect(await seenByLow(`alerts/${id}`)).toEqual({ 'red.txt': 403 });
+  });
+
   it('is raised by an equal file that is counted, which is kept once', async () => {
     const origin = { type: 'edr', source: 'files', sourceRef: unique('ref') };
     const content = unique('counted');
