@@ -30,6 +30,7 @@ import { StatsModule } from './stats/stats.module.js';
 import { StorageModule } from './storage/storage.module.js';
 import { TagsModule } from './tags/tags.module.js';
 import { TasksModule } from './tasks/tasks.module.js';
+import { TimelineModule } from './timeline/timeline.module.js';
 import { UsersModule } from './users/users.module.js';
 
 const FEATURES = [
@@ -40,6 +41,7 @@ const FEATURES = [
   AttachmentsModule,
   CommentsModule,
   TasksModule,
+  TimelineModule,
   StatsModule,
   TagsModule,
   ClientsModule,

@@ -303,6 +303,7 @@ const WRITTEN_TABLES = [
   'observables',
   'attachments',
   'comments',
+  'timeline_events',
   'tasks',
   'task_teams',
   'observable_tags',

@@ -1,4 +1,5 @@
 import type { Principal } from '../auth/principal.js';
+import { hasScope } from '../auth/scopes.js';
 import { AppError } from '../common/errors.js';
 import type { SqlParams } from '../database/sql.js';
 
@@ -84,6 +85,15 @@ export function isOwner(principal: Principal, organizationId: string): boolean {
 export function assertOwner(principal: Principal, organizationId: string, action: string): void {
   if (isOwner(principal, organizationId)) return;
   throw new AppError('OWNER_ONLY', `Only the owning organization may ${action}.`);
+}
+
+/** @throws AppError `AUTHOR_ONLY` unless the caller wrote it or is an administrator. */
+export function assertAuthor(principal: Principal, authorId: string | null, what: string): void {
+  if (authorId === principal.userId || hasScope(principal.scopes, 'admin:*')) return;
+  throw new AppError(
+    'AUTHOR_ONLY',
+    `Only its author or an administrator may change or delete ${what}.`,
+  );
 }
 
 /** @throws AppError `INSUFFICIENT_ROLE` unless the caller administers the whole platform. */

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
+import { assertAuthor } from '../access/access.js';
 import { recordActivities } from '../activities/activity.js';
 import type { ActivityEvent } from '../activities/activity.js';
 import { alertNotFound } from '../alerts/alerts.errors.js';
@@ -7,7 +8,6 @@ import type { FieldChange } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
 import { assertScope } from '../auth/scope.guard.js';
-import { hasScope } from '../auth/scopes.js';
 import { caseNotFound } from '../cases/cases.errors.js';
 import { referencesNotFound } from '../common/errors.js';
 import type { AppError } from '../common/errors.js';
@@ -21,7 +21,7 @@ import { listChildren } from '../records/child-list.js';
 import { openParent } from '../records/parent.js';
 import { TasksService } from '../tasks/tasks.service.js';
 import { taskNotFound } from '../tasks/tasks.errors.js';
-import { commentNotFound, notTheAuthor } from './comments.errors.js';
+import { commentNotFound } from './comments.errors.js';
 import { commentsOf, findComment, findMentioned } from './comments.queries.js';
 import type { CommentParent } from './comments.queries.js';
 import type { Comment, CommentListQuery, CreateComment, UpdateComment } from './comments.schema.js';
@@ -167,8 +167,7 @@ export class CommentsService {
     assertScope(principal, parent.kind === 'alert' ? 'alerts:write' : 'cases:write');
     const comment = await findComment(sql, id);
     if (!comment) throw commentNotFound();
-    const isAuthor = comment.createdBy.id === principal.userId;
-    if (!isAuthor && !hasScope(principal.scopes, 'admin:*')) throw notTheAuthor();
+    assertAuthor(principal, comment.createdBy.id, 'a comment');
     precondition.assertMatches(comment.version);
     return { comment, place };
   }

@@ -11,7 +11,7 @@ import { pathOf } from './request.js';
 
 const LOCATION = 'location';
 
-/** The path below `/api` under which what the route creates can be read by its `id`. */
+/** The path below `/api`, perhaps with parameters of the route, under which what it creates can be read by its `id`. */
 export const CreatesAt = (path: string) => SetMetadata(LOCATION, path);
 
 /** Headers that follow from the answer: paging of lists, `ETag` of records, `Location` of new ones. */
@@ -30,7 +30,10 @@ export class AnswerInterceptor implements NestInterceptor {
         if (typeof answer !== 'object' || answer === null || Array.isArray(answer)) return answer;
         const location = this.reflector.get<string | undefined>(LOCATION, context.getHandler());
         if (location !== undefined && 'id' in answer) {
-          response.setHeader('Location', `/api/${location}/${String(answer.id)}`);
+          const path = location.replace(/:(\w+)/g, (_, name: string) =>
+            String(request.params[name]),
+          );
+          response.setHeader('Location', `/api/${path}/${String(answer.id)}`);
         }
         return 'version' in answer ? this.record(answer, request, response) : answer;
       }),

@@ -59,7 +59,8 @@ export const ERROR_CODES = {
   },
   AUTHOR_ONLY: {
     status: 403,
-    meaning: 'Only its author or an administrator may change or delete a comment.',
+    meaning:
+      'Only its author or an administrator may change or delete a comment or an event of a timeline.',
   },
   OWNER_ONLY: {
     status: 403,
@@ -71,6 +72,10 @@ export const ERROR_CODES = {
   OBSERVABLE_NOT_FOUND: { status: 404, meaning: 'There is no such observable for the caller.' },
   TASK_NOT_FOUND: { status: 404, meaning: 'There is no such task for the caller.' },
   COMMENT_NOT_FOUND: { status: 404, meaning: 'There is no such comment for the caller.' },
+  TIMELINE_EVENT_NOT_FOUND: {
+    status: 404,
+    meaning: 'There is no such event in the timeline of the case for the caller.',
+  },
   ATTACHMENT_NOT_FOUND: { status: 404, meaning: 'There is no such attachment for the caller.' },
   USER_NOT_FOUND: { status: 404, meaning: 'There is no such user for the caller.' },
   API_KEY_NOT_FOUND: { status: 404, meaning: 'There is no such API key for the caller.' },
@@ -117,6 +122,10 @@ export const ERROR_CODES = {
     status: 409,
     meaning:
       'The case cannot enter a closed stage while a mandatory task is open. The detail names them: complete or cancel them first.',
+  },
+  TIMELINE_EVENT_AUTOMATIC: {
+    status: 409,
+    meaning: 'The server recorded the event: only those entered by hand can be changed or deleted.',
   },
   OWNERS_DIFFER: {
     status: 409,

@@ -3,9 +3,10 @@ import { SqlParams } from '../database/sql.js';
 import type { Sql } from '../database/sql.js';
 import type { PageQuery } from './record.schema.js';
 
-interface Listed {
+interface Listed<T> {
   readonly id: string;
-  readonly createdAt: string;
+  readonly sort: string;
+  readonly item: T;
 }
 
 /** What hangs on a record, as SQL. */
@@ -17,13 +18,15 @@ export interface ChildList {
   readonly alias: string;
   /** What else the answer reads: `JOIN …`. */
   readonly joins?: string;
-  /** The expression that makes an answer, which has `id` and `createdAt`. */
-  readonly answer: string;
+  /** The expression that makes an answer; a function where it depends on who asks. */
+  readonly answer: string | ((params: SqlParams) => string);
+  /** The instant that it is sorted by; its creation unless it says otherwise. */
+  readonly sortColumn?: string;
   readonly conditions: (params: SqlParams) => readonly string[];
 }
 
-/** A page of children by creation and id. */
-export async function listChildren<T extends Listed>(
+/** A page of children by an instant and id. */
+export async function listChildren<T>(
   sql: Sql,
   cursors: Cursors,
   query: PageQuery,
@@ -34,16 +37,16 @@ export async function listChildren<T extends Listed>(
     query.count ? countUpTo(sql, COUNT_MAX + 1, list) : null,
   ]);
   return Page.of(rows, query, count, (last) =>
-    cursors.encode(list.name, query, [last.createdAt, last.id]),
-  );
+    cursors.encode(list.name, query, [last.sort, last.id]),
+  ).map(({ item }) => item);
 }
 
 async function readPage<T>(
   sql: Sql,
   cursors: Cursors,
   query: PageQuery,
-  { name, table, alias, joins = '', answer, conditions }: ChildList,
-): Promise<T[]> {
+  { name, table, alias, joins = '', answer, sortColumn = 'created_at', conditions }: ChildList,
+): Promise<Listed<T>[]> {
   const params = new SqlParams();
   const where = [...conditions(params)];
   const isDescending = query.sort.startsWith('-');
@@ -52,15 +55,15 @@ async function readPage<T>(
   if (after) {
     const [value, id] = after;
     where.push(
-      `(${alias}.created_at, ${alias}.id) ${isDescending ? '<' : '>'} (${params.add(value)}::timestamptz, ${params.add(id, 'uuid')})`,
+      `(${alias}.${sortColumn}, ${alias}.id) ${isDescending ? '<' : '>'} (${params.add(value)}::timestamptz, ${params.add(id, 'uuid')})`,
     );
   }
-  const rows = await sql<{ item: T }>(
-    `SELECT ${answer} AS item FROM ${table} ${joins} WHERE ${where.join(' AND ')}
-     ORDER BY ${alias}.created_at ${direction}, ${alias}.id ${direction} LIMIT ${params.add(query.limit + 1, 'int')}`,
+  const item = typeof answer === 'string' ? answer : answer(params);
+  return sql<Listed<T>>(
+    `SELECT ${item} AS item, ${alias}.id, ${alias}.${sortColumn}::text AS sort FROM ${table} ${joins} WHERE ${where.join(' AND ')}
+     ORDER BY ${alias}.${sortColumn} ${direction}, ${alias}.id ${direction} LIMIT ${params.add(query.limit + 1, 'int')}`,
     params.values,
   );
-  return rows.map((row) => row.item);
 }
 
 async function countUpTo(sql: Sql, max: number, { table, conditions }: ChildList): Promise<number> {

@@ -73,6 +73,8 @@ const BODIES: Readonly<Record<string, object>> = {
   'PATCH /api/comments/:id': { body: 'changed' },
   'POST /api/cases/:id/tasks': { title: 'from the route table' },
   'POST /api/tasks/search': {},
+  'POST /api/cases/:id/timeline': { title: 'made', occurredAt: '2026-01-31T12:00:00Z' },
+  'PATCH /api/cases/:id/timeline/:eventId': { title: 'changed' },
   'PATCH /api/tasks/:id': { title: 'changed' },
   'PUT /api/tasks/:id': { title: 'changed' },
   'POST /api/tags': { name: 'from the route table' },
@@ -117,6 +119,7 @@ const BODILESS = new Set([
   'DELETE /api/alerts/:id',
   'DELETE /api/comments/:id',
   'DELETE /api/tasks/:id',
+  'DELETE /api/cases/:id/timeline/:eventId',
   'DELETE /api/cases/:id',
   'POST /api/alerts/:alertId/merge/:caseId',
   'DELETE /api/cases/:id/alerts/:alertId',
@@ -151,6 +154,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   observables: { code: 'OBSERVABLE_NOT_FOUND', make: makeObservable, missing: MISSING_ID },
   tasks: { code: 'TASK_NOT_FOUND', make: makeTask, missing: MISSING_ID },
   comments: { code: 'COMMENT_NOT_FOUND', make: makeComment, missing: MISSING_ID },
+  timeline: { code: 'TIMELINE_EVENT_NOT_FOUND', make: makeTimelineEvent, missing: MISSING_ID },
   attachments: { code: 'ATTACHMENT_NOT_FOUND', make: makeAttachment, missing: MISSING_ID },
   users: {
     code: 'USER_NOT_FOUND',
@@ -231,6 +235,15 @@ async function makeComment(owner: Tenant): Promise<string> {
     .http(owner.key)
     .post(`/api/cases/${await makeRecord('cases')(owner)}/comments`)
     .send({ body: 'made' });
+  expect(response.status).toBe(201);
+  return (response.body as { id: string }).id;
+}
+
+async function makeTimelineEvent(owner: Tenant): Promise<string> {
+  const response = await api
+    .http(owner.key)
+    .post(`/api/cases/${await makeRecord('cases')(owner)}/timeline`)
+    .send({ title: 'made', occurredAt: '2026-01-31T12:00:00Z' });
   expect(response.status).toBe(201);
   return (response.body as { id: string }).id;
 }
