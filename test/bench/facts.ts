@@ -16,12 +16,12 @@ const PEOPLE: Readonly<
   owner: {
     userId: userId(0, 1),
     organizationId: organizationId(0),
-    scope: '{alerts:read,alerts:write,observables:read}',
+    scope: '{alerts:read,alerts:write,cases:read,observables:read}',
   },
   guest: {
     userId: userId(1, 1),
     organizationId: organizationId(1),
-    scope: '{alerts:read,alerts:write,observables:read}',
+    scope: '{alerts:read,alerts:write,cases:read,observables:read}',
   },
   platform: { userId: PLATFORM_ADMIN_ID, organizationId: organizationId(0), scope: '{admin:*}' },
 };
