@@ -24,8 +24,10 @@ import { CustomFieldsModule } from './custom-fields/custom-fields.module.js';
 import { DatabaseModule } from './database/database.module.js';
 import { DocsModule } from './docs/docs.module.js';
 import { HealthModule } from './health/health.module.js';
+import { JobsModule } from './jobs/jobs.module.js';
 import { ObservablesModule } from './observables/observables.module.js';
 import { RateLimitGuard } from './rate-limit/rate-limit.guard.js';
+import { SlaModule } from './sla/sla.module.js';
 import { StatsModule } from './stats/stats.module.js';
 import { StorageModule } from './storage/storage.module.js';
 import { TagsModule } from './tags/tags.module.js';
@@ -47,6 +49,7 @@ const FEATURES = [
   ClientsModule,
   CustomFieldsModule,
   CaseTemplatesModule,
+  SlaModule,
   UsersModule,
   ApiKeysModule,
   HealthModule,
@@ -65,6 +68,7 @@ export class AppModule {
         DatabaseModule,
         AuthModule,
         AuditModule,
+        JobsModule,
         StorageModule,
         ...FEATURES,
       ],

@@ -31,8 +31,8 @@ export interface ActivityEvent {
 /** A row of `activities`, for statements that write it beside the change. */
 export interface ActivityRow extends ActivityEvent {
   readonly actorKind: string;
-  readonly actorId: string;
-  readonly userId: string;
+  readonly actorId: string | null;
+  readonly userId: string | null;
   readonly username: string;
 }
 
@@ -45,6 +45,11 @@ export function toActivityRow(principal: Principal, event: ActivityEvent): Activ
     userId: principal.userId,
     username: principal.userName,
   };
+}
+
+/** The line that says the server did this by itself. */
+export function toSystemActivityRow(event: ActivityEvent): ActivityRow {
+  return { ...event, actorKind: 'system', actorId: null, userId: null, username: 'System' };
 }
 
 /** Inserts activity rows from the JSON array in `source`, as part of a larger statement. */

@@ -150,14 +150,17 @@ export class AlertPromotionService {
       description: describeMerged(target.description, alerts),
       customFields: uniteCustomFields(alerts, target.customFields),
     };
-    await writeColumns(sql, 'case', target.id, united, status);
+    const untold = await writeColumns(sql, 'case', target.id, united, status);
     await this.unite(tx, principal, { ...united, id: target.id }, alerts);
     await bumpVersion(sql, 'case', target.id);
     const { id: caseId, tlp, pap, description, customFields, statusValue } = target;
-    const changes = changesBetween(
-      { tlp, pap, description, customFields, statusValue },
-      { ...united, statusValue: status?.value ?? statusValue },
-    );
+    const changes = [
+      ...changesBetween(
+        { tlp, pap, description, customFields, statusValue },
+        { ...united, statusValue: status?.value ?? statusValue },
+      ),
+      ...untold,
+    ];
     await recordActivities(tx, principal, toActivities({ caseId }, changes, united));
     await this.audit.record(tx, principal, {
       action: 'case.updated',

@@ -52,6 +52,23 @@ export function toAuditRow(principal: Principal, event: AuditEvent): AuditRow {
   };
 }
 
+/** The entry that says the server did this by itself. */
+export function toSystemAuditRow(event: AuditEvent): AuditRow {
+  return {
+    id: uuidv7(),
+    organizationId: event.organizationId ?? null,
+    actorKind: 'system',
+    actorId: null,
+    credentialId: null,
+    action: event.action,
+    targetKind: event.targetKind,
+    targetId: event.targetId,
+    changes: event.changes ?? [],
+    requestId: null,
+    ip: null,
+  };
+}
+
 /** Inserts audit rows from the JSON array in `source`, as part of a larger statement. */
 export function insertAuditSql(source: string): string {
   return `

@@ -1,15 +1,24 @@
 import { z } from 'zod';
 import type { ListCondition } from '../access/visible-list.js';
+import { instantInput } from '../common/fields.js';
 import { listQuery, searchAnswer, searchBody } from '../common/pagination.js';
 import type { SqlParams } from '../database/sql.js';
-import { filterConditions, flag, recordFilters } from '../records/record-filter.js';
+import { filterConditions, flag, recordFilters, values } from '../records/record-filter.js';
 import { RECORD_SORT_FIELDS } from '../records/record.schema.js';
+import { slaDueBefore, slaStatusConditions } from '../sla/sla-sql.js';
+import { slaStatusSchema } from '../sla/sla.schema.js';
 import type { Status } from '../statuses/statuses.service.js';
 import { listedCaseSchema } from './cases.schema.js';
 
 const filters = {
   ...recordFilters,
   flag: flag.optional(),
+  slaStatus: values(slaStatusSchema)
+    .optional()
+    .meta({ description: 'Where the clock of the SLA stands now.', example: ['warning'] }),
+  slaDueBefore: instantInput
+    .optional()
+    .meta({ description: 'With a deadline before this instant, also of closed cases.' }),
 };
 
 export const caseListQuery = listQuery(RECORD_SORT_FIELDS, filters);
@@ -33,6 +42,8 @@ export function caseConditions(
   params: SqlParams,
 ): ListCondition[] {
   const conditions = filterConditions('case', filter, statuses, params);
+  if (filter.slaStatus) conditions.push(...slaStatusConditions(filter.slaStatus, params));
+  if (filter.slaDueBefore) conditions.push(slaDueBefore(filter.slaDueBefore, params));
   if (filter.flag !== undefined)
     conditions.push({ text: `r.flag = ${params.add(filter.flag, 'bool')}` });
   return conditions;

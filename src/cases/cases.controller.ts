@@ -135,6 +135,30 @@ export class CasesController {
     return this.cases.update(principal, id, update, precondition);
   }
 
+  @Post(':id/sla/pause')
+  @Auth('cases:write')
+  @Answers('Pause the SLA of a case', caseDetailSchema, {
+    description: 'Its deadline moves by the pause when it ends: by resuming or closing.',
+  })
+  pauseSla(
+    @Caller() principal: Principal,
+    @Param('id', { schema: idSchema }) id: string,
+    @IfMatch() precondition: Precondition,
+  ): Promise<CaseDetail> {
+    return this.cases.pauseSla(principal, id, precondition);
+  }
+
+  @Post(':id/sla/resume')
+  @Auth('cases:write')
+  @Answers('Resume the SLA of a case', caseDetailSchema)
+  resumeSla(
+    @Caller() principal: Principal,
+    @Param('id', { schema: idSchema }) id: string,
+    @IfMatch() precondition: Precondition,
+  ): Promise<CaseDetail> {
+    return this.cases.resumeSla(principal, id, precondition);
+  }
+
   @Delete(':id')
   @Auth('cases:write')
   @Answers('Delete a case', null)

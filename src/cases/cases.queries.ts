@@ -29,6 +29,7 @@ import {
 import { TEXT_COLUMNS, selectPage } from '../records/record-text.js';
 import type { ListedRow, RecordText } from '../records/record-text.js';
 import type { NewLinks } from '../records/new-links.js';
+import { SLA_COLUMNS } from '../sla/sla-sql.js';
 import { caseTasksSql, taskCountsSql } from '../tasks/task-sql.js';
 import type { CaseDetailRow } from './case.mapper.js';
 import type { Case } from './cases.schema.js';
@@ -42,9 +43,7 @@ function caseColumns(clients: string): string {
   r.assignee_id AS "assigneeId", r.flag, r.source, r.source_ref AS "sourceRef", r.type, r.external_link AS "externalLink",
   r.visible_to_all_organizations AS "visibleToAllOrganizations", r.primary_case_id AS "primaryCaseId", r.client_id AS "clientId",
   (SELECT client.name FROM ${clients} client WHERE client.id = r.client_id) AS "clientName",
-  r.sla_config_id AS "slaConfigId", ${instantSql('r.sla_deadline')} AS "slaDeadline", r.sla_status AS "slaStatus",
-  ${instantSql('r.sla_started_at')} AS "slaStartedAt", ${instantSql('r.sla_updated_at')} AS "slaUpdatedAt",
-  ${instantSql('r.sla_paused_at')} AS "slaPausedAt", r.custom_fields AS "customFields", r.extra_data AS "extraData",
+  r.sla_config_id AS "slaConfigId", ${SLA_COLUMNS}, r.custom_fields AS "customFields", r.extra_data AS "extraData",
   r.ai_insights AS "aiInsights", r.resolution_summary AS "resolutionSummary", r.organization_id AS "ownerOrganizationId", r.version`;
 }
 
@@ -136,6 +135,7 @@ export interface NewCase {
   readonly clientId: string | null;
   readonly clientName: string | null;
   readonly slaConfig: object | null;
+  readonly slaConfigId: string | null;
   readonly createdAt: string | null;
 }
 
@@ -155,16 +155,16 @@ export async function insertCase(sql: Sql, record: NewCases): Promise<Case> {
     `new_records AS (
   INSERT INTO cases (id, organization_id, title, description, status_id, severity, tlp, pap, flag, type, source, source_ref,
     external_link, custom_fields, visible_to_all_organizations, assignee_id, created_by_id, client_id, sla_config,
-    sla_started_at, created_at, in_progress_at, closed_at)
+    sla_config_id, created_at, in_progress_at, closed_at)
   SELECT x.id, x."organizationId", x.title, x.description, x."statusId", x.severity, x.tlp, x.pap, x.flag, x.type, x.source,
     x."sourceRef", x."externalLink", x."customFields", x."visibleToAll", x."assigneeId", x."createdById",
     ${newClientIdSql(parts)},
-    x."slaConfig", CASE WHEN x."slaConfig" IS NOT NULL THEN coalesce(x."createdAt", now()) END, coalesce(x."createdAt", now()),
+    x."slaConfig", x."slaConfigId", coalesce(x."createdAt", now()),
     CASE WHEN x.stage = 'InProgress' THEN now() END, CASE WHEN x.stage = 'Closed' THEN now() END
   FROM jsonb_to_recordset($1::jsonb->'records') AS x(id uuid, "organizationId" uuid, title text, description text, "statusId" uuid,
     stage text, severity int, tlp int, pap int, flag bool, type text, source text, "sourceRef" text, "externalLink" text,
     "customFields" jsonb, "visibleToAll" bool, "assigneeId" uuid, "createdById" uuid, "clientId" uuid, "clientName" text,
-    "slaConfig" jsonb, "createdAt" timestamptz)
+    "slaConfig" jsonb, "slaConfigId" uuid, "createdAt" timestamptz)
   RETURNING *)`,
     ...newLinksSql('case', parts),
     `new_activities AS (${insertActivitiesSql("$1::jsonb->'activities'")})`,

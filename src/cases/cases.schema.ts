@@ -15,53 +15,13 @@ import {
   statusValueSchema,
   updateBody,
 } from '../records/record.schema.js';
+import { slaConfigSchema, slaStatusSchema } from '../sla/sla.schema.js';
 import { createTaskSchema, taskSchema } from '../tasks/tasks.schema.js';
 
-const clockTime = z
-  .string()
-  .regex(/^(?:[01]\d|2[0-3]):[0-5]\d$|^24:00$/, 'expected a time such as 09:00');
-
-function isTimeZone(name: string): boolean {
-  try {
-    return Boolean(new Intl.DateTimeFormat('en', { timeZone: name }));
-  } catch {
-    return false;
-  }
-}
-
-const businessHoursSchema = z
-  .object({
-    enabled: z.boolean(),
-    start: clockTime,
-    end: clockTime,
-    timezone: z.string().max(64).refine(isTimeZone, { error: 'unknown IANA time zone' }),
-    workDays: z
-      .array(z.int().min(0).max(6))
-      .max(7)
-      .meta({ description: '0 is Sunday, 6 is Saturday.' }),
-  })
-  .refine((hours) => !hours.enabled || hours.start !== hours.end, {
-    path: ['end'],
-    error: 'must differ from start',
-  })
-  .refine((hours) => !hours.enabled || hours.workDays.length > 0, {
-    path: ['workDays'],
-    error: 'must hold at least one day',
-  });
-
-/** The deadline of a case and when to warn of it (spec/behaviour.md §6). */
-export const slaConfigSchema = z
-  .object({
-    deadlineHours: z.number().positive().max(87_600),
-    warningThresholdPercent: z.number().min(0).max(100),
-    criticalThresholdPercent: z.number().min(0).max(100),
-    businessHours: businessHoursSchema.optional(),
-  })
-  .refine((config) => config.warningThresholdPercent <= config.criticalThresholdPercent, {
-    path: ['warningThresholdPercent'],
-    error: 'must not be above criticalThresholdPercent',
-  })
-  .meta({ id: 'SlaConfig' });
+const slaConfigIdSchema = z.union([reference(idSchema), z.null()]).meta({
+  description:
+    'A configuration of `/sla-configs`, whose values the case copies; values in `slaConfig` win over them.',
+});
 
 const pastInstantSchema = instantInput.refine((value) => Date.parse(value) <= Date.now() + 1_000, {
   error: 'must not be in the future',
@@ -100,6 +60,7 @@ export const createCaseSchema = z
       .optional()
       .meta({ description: 'When the case was opened, if before now.' }),
     slaConfig: slaConfigSchema.nullable().optional(),
+    slaConfigId: slaConfigIdSchema.optional(),
     tasks: z.array(createTaskSchema).max(200).default([]),
     templateId: reference(idSchema)
       .nullable()
@@ -131,6 +92,7 @@ const updateFields = {
   aiInsights: jsonObjectSchema.nullable(),
   resolutionSummary: text(65_536).nullable(),
   slaConfig: slaConfigSchema.nullable(),
+  slaConfigId: slaConfigIdSchema,
 };
 
 const UPDATE_EXAMPLE = { statusValue: 'in-progress', flag: true };
@@ -175,7 +137,7 @@ export const caseSchema = z
     clientName: z.string().nullable(),
     slaConfigId: z.string().nullable(),
     slaDeadline: z.iso.datetime().nullable(),
-    slaStatus: z.string().nullable(),
+    slaStatus: slaStatusSchema.nullable(),
     slaStartedAt: z.iso.datetime().nullable(),
     slaUpdatedAt: z.iso.datetime().nullable(),
     slaPausedAt: z.iso.datetime().nullable(),

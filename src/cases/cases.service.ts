@@ -4,6 +4,7 @@ import { CASE_TABLES, assertCleared, assertOwner } from '../access/access.js';
 import { recordActivities, toActivityRow } from '../activities/activity.js';
 import type { ActivityEvent } from '../activities/activity.js';
 import { toAuditRow } from '../audit/audit-entry.js';
+import type { FieldChange } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
 import { CaseTemplatesService } from '../case-templates/case-templates.service.js';
@@ -16,7 +17,7 @@ import type { Page } from '../common/pagination.js';
 import { CustomFieldsService } from '../custom-fields/custom-fields.service.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
-import type { SqlParams } from '../database/sql.js';
+import type { Sql, SqlParams } from '../database/sql.js';
 import { distinctRows, toObservableRow } from '../observables/observable-row.js';
 import { ObservableTypesService } from '../observables/observable-types.service.js';
 import { toNewLinks } from '../records/new-links.js';
@@ -29,6 +30,9 @@ import { RecordUpdater } from '../records/record-updater.service.js';
 import type { RecordAccess } from '../records/record-updater.service.js';
 import { softDelete } from '../records/record-writes.js';
 import { ReferencesService } from '../records/references.service.js';
+import { chosenSla } from '../sla/sla-choice.js';
+import { slaEnded, slaNotPaused, slaNotSet, slaPaused } from '../sla/sla.errors.js';
+import { pauseClock, resumeClock, settleClocks } from '../sla/sla.queries.js';
 import { StatusesService } from '../statuses/statuses.service.js';
 import { TasksService } from '../tasks/tasks.service.js';
 import { toCaseDetail } from './case.mapper.js';
@@ -111,6 +115,7 @@ export class CasesService {
       await this.customFields.assertClosable(principal, organizationId, customFields);
     }
 
+    const sla = await chosenSla(this.database.sqlFor(principal), input, null);
     const id = uuidv7();
     const parent = { alertId: null, caseId: id, organizationId, tlp: input.tlp, pap: input.pap };
     const rows: NewCases = {
@@ -137,7 +142,8 @@ export class CasesService {
           createdById: principal.userId,
           clientId: input.clientId ?? null,
           clientName: input.clientName ?? null,
-          slaConfig: input.slaConfig ?? null,
+          slaConfig: sla.slaConfig ?? null,
+          slaConfigId: sla.slaConfigId ?? null,
           createdAt: input.createdAt ?? null,
         },
       ],
@@ -167,9 +173,12 @@ export class CasesService {
         }),
       ],
     };
-    if (input.tasks.length === 0) return insertCase(this.database.sqlFor(principal), rows);
+    const hasClock = Boolean(sla.slaConfig) || status.stage === 'Closed';
+    if (input.tasks.length === 0 && !hasClock)
+      return insertCase(this.database.sqlFor(principal), rows);
     return this.database.transaction(principal, async (tx) => {
       const created = await insertCase(sqlIn(tx), rows);
+      const [clock] = hasClock ? await settleClocks(sqlIn(tx), [id]) : [];
       await this.tasks.add(
         tx,
         principal,
@@ -177,7 +186,7 @@ export class CasesService {
         input.tasks,
         (i) => `tasks[${i}].`,
       );
-      return created;
+      return { ...created, ...clock?.shown };
     });
   }
 
@@ -207,6 +216,47 @@ export class CasesService {
   ): Promise<CaseDetail> {
     const row = await this.database.transaction(principal, (tx) =>
       this.updater.update(tx, principal, this.access(principal, id), update, precondition),
+    );
+    return toCaseDetail(row);
+  }
+
+  /** Stops the clock of the SLA, whose deadline then moves by the pause. */
+  async pauseSla(
+    principal: Principal,
+    id: string,
+    precondition: Precondition,
+  ): Promise<CaseDetail> {
+    return this.changeSla(principal, id, precondition, (sql, row) => {
+      if (row.slaPausedAt !== null) throw slaPaused();
+      return pauseClock(sql, id);
+    });
+  }
+
+  async resumeSla(
+    principal: Principal,
+    id: string,
+    precondition: Precondition,
+  ): Promise<CaseDetail> {
+    return this.changeSla(principal, id, precondition, (sql, row) => {
+      if (row.slaPausedAt === null) throw slaNotPaused();
+      return resumeClock(sql, id);
+    });
+  }
+
+  /** Changes a clock that has not ended. */
+  private async changeSla(
+    principal: Principal,
+    id: string,
+    precondition: Precondition,
+    work: (sql: Sql, row: CaseDetailRow) => Promise<readonly FieldChange[]>,
+  ): Promise<CaseDetail> {
+    const access = this.access(principal, id);
+    const row = await this.database.transaction(principal, (tx) =>
+      this.updater.change(tx, principal, access, precondition, (before) => {
+        if (before.slaConfig === null) throw slaNotSet();
+        if (before.status.stage === 'Closed') throw slaEnded();
+        return work(sqlIn(tx), before);
+      }),
     );
     return toCaseDetail(row);
   }

@@ -87,6 +87,10 @@ export const ERROR_CODES = {
   },
   CUSTOM_FIELD_NOT_FOUND: { status: 404, meaning: 'There is no such custom field for the caller.' },
   TAG_NOT_FOUND: { status: 404, meaning: 'There is no such tag for the caller.' },
+  SLA_CONFIG_NOT_FOUND: {
+    status: 404,
+    meaning: 'There is no such SLA configuration for the caller.',
+  },
   METHOD_NOT_ALLOWED: { status: 405, meaning: 'The route exists; `Allow` lists its methods.' },
   NOT_ACCEPTABLE: { status: 406, meaning: 'The route answers `application/json` only.' },
   API_KEY_STATE: {
@@ -127,6 +131,16 @@ export const ERROR_CODES = {
     status: 409,
     meaning: 'The server recorded the event: only those entered by hand can be changed or deleted.',
   },
+  SLA_NOT_SET: {
+    status: 409,
+    meaning: 'The case has no SLA. Give it a `slaConfig` or a `slaConfigId` first.',
+  },
+  SLA_ENDED: {
+    status: 409,
+    meaning: 'The case is closed, which ended the clock of its SLA. Reopen it first.',
+  },
+  SLA_PAUSED: { status: 409, meaning: 'The clock of the SLA is paused already.' },
+  SLA_NOT_PAUSED: { status: 409, meaning: 'The clock of the SLA is running: nothing to resume.' },
   OWNERS_DIFFER: {
     status: 409,
     meaning: 'The records belong to different organizations and cannot be united.',

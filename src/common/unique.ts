@@ -21,15 +21,23 @@ export async function orAlreadyTaken<T>(
   }
 }
 
+/** Tables whose rows have a name of their own in a tenant, and which of their rows count. */
+const NAMED = {
+  tags: 'true',
+  clients: 'true',
+  case_templates: 'true',
+  sla_configs: 'deleted_at IS NULL',
+};
+
 /** Who has a name in a tenant, compared as its unique index does: without regard to case. */
 export async function findByName(
   sql: Sql,
-  table: 'tags' | 'clients' | 'case_templates',
+  table: keyof typeof NAMED,
   organizationId: string,
   name: string,
 ): Promise<{ readonly id: string | number } | null> {
   const [row] = await sql<{ id: string | number }>(
-    `SELECT id FROM ${table} WHERE organization_id = $1::uuid AND lower(name) = lower($2)`,
+    `SELECT id FROM ${table} WHERE organization_id = $1::uuid AND lower(name) = lower($2) AND ${NAMED[table]}`,
     [organizationId, name],
   );
   return row ?? null;

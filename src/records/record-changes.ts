@@ -12,6 +12,12 @@ const DERIVED = new Set([
   'version',
   'observables',
   'observableCount',
+  // The clock of an SLA tells its changes itself.
+  'slaStatus',
+  'slaDeadline',
+  'slaPausedAt',
+  'slaStartedAt',
+  'slaUpdatedAt',
 ]);
 
 /** How a linked record shows in history: by its name. */
@@ -81,7 +87,8 @@ export function toActivities(
   }));
 }
 
-function isSame(a: unknown, b: unknown): boolean {
+/** Whether two values are the same JSON. */
+export function isSame(a: unknown, b: unknown): boolean {
   return a === b || canonical(a) === canonical(b);
 }
 

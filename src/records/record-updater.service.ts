@@ -2,12 +2,15 @@ import { Injectable } from '@nestjs/common';
 import { assertCleared, assertOwner } from '../access/access.js';
 import type { Marking } from '../access/access.js';
 import { recordActivities } from '../activities/activity.js';
+import type { FieldChange } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
 import type { Precondition } from '../common/etag.js';
 import { CustomFieldsService } from '../custom-fields/custom-fields.service.js';
 import { sqlIn } from '../database/sql.js';
 import type { Tx } from '../database/sql.js';
+import { chosenSla } from '../sla/sla-choice.js';
+import type { SlaConfig } from '../sla/sla.schema.js';
 import { mandatoryTasksOpen } from '../tasks/tasks.errors.js';
 import { openMandatoryTasks } from '../tasks/tasks.queries.js';
 import { StatusesService } from '../statuses/statuses.service.js';
@@ -40,6 +43,8 @@ export interface RecordFields {
   readonly clientId?: string | null | undefined;
   readonly clientName?: string | null | undefined;
   readonly visibleToAllOrganizations?: boolean | undefined;
+  readonly slaConfig?: SlaConfig | null | undefined;
+  readonly slaConfigId?: string | null | undefined;
 }
 
 interface RecordRow extends Marking {
@@ -49,6 +54,7 @@ interface RecordRow extends Marking {
   readonly customFields: Record<string, unknown>;
   readonly status: { readonly stage: string };
   readonly tags: readonly { readonly id: number; readonly name: string }[];
+  readonly slaConfigId?: string | null;
 }
 
 /** What the updater needs of a kind: hold the row, and read it as answers show it. */
@@ -83,34 +89,53 @@ export class RecordUpdater {
     return row;
   }
 
-  /** Applies the fields, with an activity for each that really changes and one audit entry. */
-  async update<Row extends RecordRow>(
+  /** Applies the fields; see `change`. */
+  update<Row extends RecordRow>(
     tx: Tx,
     principal: Principal,
     record: RecordAccess<Row>,
     update: Update<RecordFields>,
     precondition: Precondition,
   ): Promise<Row> {
-    const { fields, prefix } = update;
-    const before = await this.open(tx, principal, record, precondition);
-    assertCleared(principal, fields);
-    if (fields.organizations !== undefined || fields.visibleToAllOrganizations !== undefined) {
-      assertOwner(principal, before.ownerOrganizationId, 'change who sees the record');
-    }
-    if (fields.clientId !== undefined || fields.clientName !== undefined) {
-      assertOwner(principal, before.ownerOrganizationId, 'change the client');
-    }
-    await this.references.assertExist(
-      { ...principal, transaction: tx },
-      fields,
-      before.ownerOrganizationId,
-      prefix,
-    );
-    await this.write(tx, principal, record.kind, before, update);
+    return this.change(tx, principal, record, precondition, async (before) => {
+      const { fields, prefix } = update;
+      assertCleared(principal, fields);
+      if (fields.organizations !== undefined || fields.visibleToAllOrganizations !== undefined) {
+        assertOwner(principal, before.ownerOrganizationId, 'change who sees the record');
+      }
+      if (fields.clientId !== undefined || fields.clientName !== undefined) {
+        assertOwner(principal, before.ownerOrganizationId, 'change the client');
+      }
+      await this.references.assertExist(
+        { ...principal, transaction: tx },
+        {
+          ...fields,
+          slaConfigId: fields.slaConfigId === before.slaConfigId ? null : fields.slaConfigId,
+        },
+        before.ownerOrganizationId,
+        prefix,
+      );
+      return this.write(tx, principal, record.kind, before, update);
+    });
+  }
 
+  /**
+   * Changes a record by `work`, with an activity for each field that really changes and one audit entry.
+   *
+   * `work` answers what it changed that the two readings of the record do not tell.
+   */
+  async change<Row extends RecordRow>(
+    tx: Tx,
+    principal: Principal,
+    record: RecordAccess<Row>,
+    precondition: Precondition,
+    work: (before: Row) => Promise<readonly FieldChange[]>,
+  ): Promise<Row> {
+    const before = await this.open(tx, principal, record, precondition);
+    const untold = await work(before);
     const written = await record.read(tx);
     if (!written) throw record.notFound();
-    const changes = changesBetween(before, written);
+    const changes = [...changesBetween(before, written), ...untold];
     if (changes.length === 0) return before;
     const stamp = await bumpVersion(sqlIn(tx), record.kind, before.id);
     const parent = record.kind === 'alert' ? { alertId: before.id } : { caseId: before.id };
@@ -135,7 +160,7 @@ export class RecordUpdater {
     kind: RecordKind,
     before: RecordRow,
     update: Update<RecordFields>,
-  ): Promise<void> {
+  ): Promise<readonly FieldChange[]> {
     const { fields, prefix } = update;
     const sql = sqlIn(tx);
     const status =
@@ -147,7 +172,10 @@ export class RecordUpdater {
             fields.statusValue,
             `${prefix}statusValue`,
           );
-    const columns: Record<string, unknown> = { ...fields };
+    const columns: Record<string, unknown> = {
+      ...fields,
+      ...(await chosenSla(sql, fields, before.slaConfigId ?? null)),
+    };
     const customFields = await this.customFieldsAfter(tx, kind, before, update);
     if (fields.customFields) columns.customFields = customFields;
     if (kind === 'case' && status?.stage === 'Closed' && before.status.stage !== 'Closed') {
@@ -165,11 +193,12 @@ export class RecordUpdater {
         fields.clientName &&
         (await resolveClientName(sql, before.ownerOrganizationId, fields.clientName));
     }
-    await writeColumns(sql, kind, before.id, columns, status);
+    const untold = await writeColumns(sql, kind, before.id, columns, status);
     const tags = tagsAfter(before.tags, fields);
     if (tags) await replaceTags(sql, kind, before.id, before.ownerOrganizationId, tags);
     if (fields.teams) await replaceTeams(sql, kind, before.id, fields.teams);
     if (fields.organizations) await replaceShares(sql, kind, before.id, fields.organizations);
+    return untold;
   }
 
   /** The custom fields the record has after the update, which must fit in its owner's tenant. */

@@ -1,6 +1,8 @@
 import { v7 as uuidv7 } from 'uuid';
+import type { FieldChange } from '../audit/audit-entry.js';
 import { SqlParams } from '../database/sql.js';
 import type { Sql } from '../database/sql.js';
+import { settleClock } from '../sla/sla.queries.js';
 import type { Status } from '../statuses/statuses.service.js';
 import { SHARED_COLUMNS, instantSql } from './record-sql.js';
 import type { TagInput } from './record.schema.js';
@@ -25,19 +27,24 @@ const COLUMNS: Record<string, readonly [column: string, type: string]> = {
   aiInsights: ['ai_insights', 'jsonb'],
   resolutionSummary: ['resolution_summary', 'text'],
   slaConfig: ['sla_config', 'jsonb'],
+  slaConfigId: ['sla_config_id', 'uuid'],
   visibleToAllOrganizations: ['visible_to_all_organizations', 'bool'],
   assigneeId: ['assignee_id', 'uuid'],
   clientId: ['client_id', 'uuid'],
 };
 
-/** Sets columns of a locked record. First entries into a stage are kept (spec/behaviour.md §2). */
+/**
+ * Sets columns of a locked record. First entries into a stage are kept (spec/behaviour.md §2).
+ *
+ * Answers what changed with them in the clock of a case.
+ */
 export async function writeColumns(
   sql: Sql,
   kind: RecordKind,
   id: string,
   fields: Readonly<Record<string, unknown>>,
   status: Status | null,
-): Promise<void> {
+): Promise<readonly FieldChange[]> {
   const params = new SqlParams();
   const sets: string[] = [];
   for (const [field, value] of Object.entries(fields)) {
@@ -48,9 +55,6 @@ export async function writeColumns(
       `${name} = ${params.add(type === 'jsonb' && value !== null ? JSON.stringify(value) : value, type)}`,
     );
   }
-  // The clock of an SLA starts with the case, also when it is set later (spec/behaviour.md §6).
-  if (fields.slaConfig) sets.push('sla_started_at = created_at');
-  if (fields.slaConfig === null) sets.push('sla_started_at = NULL');
   if (status) {
     sets.push(`status_id = ${params.add(status.id, 'uuid')}`);
     if (status.stage === 'InProgress')
@@ -65,11 +69,13 @@ export async function writeColumns(
       [id, fields.tlp],
     );
   }
-  if (sets.length === 0) return;
+  if (sets.length === 0) return [];
   await sql(
     `UPDATE ${kind}s SET ${sets.join(', ')} WHERE id = ${params.add(id, 'uuid')}`,
     params.values,
   );
+  const movesClock = kind === 'case' && (status !== null || fields.slaConfig !== undefined);
+  return movesClock ? settleClock(sql, id) : [];
 }
 
 /** Finds or creates the client of that name in the tenant; equal requests at once meet in one row. */

@@ -11,6 +11,7 @@ export interface References {
   readonly tagsToAdd?: readonly (number | { readonly name: string })[] | undefined;
   readonly assigneeId?: string | null | undefined;
   readonly clientId?: string | null | undefined;
+  readonly slaConfigId?: string | null | undefined;
 }
 
 interface FoundRow {
@@ -19,6 +20,7 @@ interface FoundRow {
   readonly tags: number[];
   readonly users: string[];
   readonly clients: string[];
+  readonly slaConfigs: string[];
 }
 
 /** What of the named ids exists for the caller; see spec/behaviour.md §3 for who may name what. */
@@ -34,7 +36,9 @@ SELECT
   ARRAY(SELECT u.id::text FROM users u WHERE u.id = ANY($4::uuid[]) AND u.deleted_at IS NULL AND u.status <> 'inactive'
         AND ($6 OR EXISTS (SELECT 1 FROM organization_members m
                            WHERE m.user_id = u.id AND m.organization_id = ANY($7::uuid[])))) AS users,
-  ARRAY(SELECT c.id::text FROM clients c WHERE c.id = ANY($5::uuid[]) AND c.organization_id = $8::uuid) AS clients`;
+  ARRAY(SELECT c.id::text FROM clients c WHERE c.id = ANY($5::uuid[]) AND c.organization_id = $8::uuid) AS clients,
+  ARRAY(SELECT s.id::text FROM sla_configs s WHERE s.id = ANY($9::uuid[]) AND s.organization_id = $8::uuid AND s.deleted_at IS NULL
+        AND ($6 OR s.organization_id = ANY($7::uuid[]))) AS "slaConfigs"`;
 
 /** Checks the ids in a body against what exists for the caller. */
 @Injectable()
@@ -81,9 +85,11 @@ export class ReferencesService {
       ),
       users: bodies.flatMap((body) => body.assigneeId ?? []),
       clients: bodies.flatMap((body) => body.clientId ?? []),
+      slaConfigs: bodies.flatMap((body) => body.slaConfigId ?? []),
     };
     const isAllOwn = wanted.organizations.every((id) => principal.organizationIds.includes(id));
-    const others = [wanted.teams, wanted.tags, wanted.users, wanted.clients];
+    const { teams, tags, users, clients, slaConfigs } = wanted;
+    const others = [teams, tags, users, clients, slaConfigs];
     if (isAllOwn && others.every((ids) => ids.length === 0)) return bodies.map(() => []);
 
     const [found] = await this.database.sqlFor(principal)<FoundRow>(FIND_REFERENCES, [
@@ -95,6 +101,7 @@ export class ReferencesService {
       principal.everyOrganization,
       principal.organizationIds,
       ownerOrganizationId,
+      wanted.slaConfigs,
     ]);
     if (!found) throw new Error('A question without conditions had no answer.');
     return bodies.map((body) => missingPaths(body, found));
@@ -102,7 +109,7 @@ export class ReferencesService {
 }
 
 function missingPaths(body: References, found: FoundRow): string[] {
-  const { organizations = [], teams = [], tags = [], assigneeId, clientId } = body;
+  const { organizations = [], teams = [], tags = [], assigneeId, clientId, slaConfigId } = body;
   const among = <T>(name: string, ids: readonly T[], known: readonly T[]) =>
     ids.flatMap((id, index) => (known.includes(id) ? [] : [`${name}[${index}]`]));
   const tagsAmong = (name: string, wanted: NonNullable<References['tags']>) =>
@@ -116,5 +123,6 @@ function missingPaths(body: References, found: FoundRow): string[] {
     ...tagsAmong('tagsToAdd', body.tagsToAdd ?? []),
     ...(assigneeId && !found.users.includes(assigneeId) ? ['assigneeId'] : []),
     ...(clientId && !found.clients.includes(clientId) ? ['clientId'] : []),
+    ...(slaConfigId && !found.slaConfigs.includes(slaConfigId) ? ['slaConfigId'] : []),
   ];
 }

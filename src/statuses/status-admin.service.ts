@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import { assertPlatformAdmin } from '../access/access.js';
-import { toActivityRow } from '../activities/activity.js';
+import { recordActivities, toActivityRow } from '../activities/activity.js';
 import type { FieldChange } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
@@ -13,7 +13,9 @@ import { isForeignKeyViolation } from '../database/database-errors.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
 import type { Tx } from '../database/sql.js';
+import { toActivities } from '../records/record-changes.js';
 import { moveRecords } from '../records/record-moves.js';
+import { settleClocks } from '../sla/sla.queries.js';
 import { stageInUse, statusInUse, statusNotFound, statusProtected } from './statuses.errors.js';
 import type { CreateStatus, StatusDetail, UpdateStatus } from './statuses.schema.js';
 import { StatusesService, toStatusValue } from './statuses.service.js';
@@ -152,7 +154,7 @@ export class StatusAdminService {
       oldValue: from.value,
       newValue: to.value,
     });
-    await moveRecords(
+    const moved = await moveRecords(
       sqlIn(tx),
       kind,
       {
@@ -164,6 +166,16 @@ export class StatusAdminService {
       },
       line,
     );
+    if (kind === 'case' && to.stage !== from.stage) {
+      const clocks = await settleClocks(sqlIn(tx), moved);
+      await recordActivities(
+        tx,
+        principal,
+        clocks.flatMap(({ id, changes, ...marking }) =>
+          toActivities({ caseId: id }, changes, marking),
+        ),
+      );
+    }
     return to;
   }
 
