@@ -246,6 +246,20 @@ export async function addCaseTemplate(db: TestDatabase, organizationId: string):
   return id;
 }
 
+/** A reusable SLA configuration. */
+export async function addSlaConfig(
+  db: TestDatabase,
+  organizationId: string,
+  config: object = { deadlineHours: 8, warningThresholdPercent: 50, criticalThresholdPercent: 80 },
+): Promise<string> {
+  const id = uuidv7();
+  await db.rows(
+    'INSERT INTO sla_configs (id, organization_id, name, config) VALUES ($1, $2, $3, $4)',
+    [id, organizationId, unique('sla'), JSON.stringify(config)],
+  );
+  return id;
+}
+
 export async function addTag(
   db: TestDatabase,
   organizationId: string,
@@ -313,6 +327,8 @@ const WRITTEN_TABLES = [
   'case_templates',
   'case_template_tags',
   'case_template_teams',
+  'sla_configs',
+  'jobs',
   'statuses',
   'activities',
   'idempotency_records',

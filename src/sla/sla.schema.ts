@@ -110,7 +110,8 @@ function checkConfig(config: SlaValues, context: RuleContext): void {
   }
   if (!config.businessHours?.enabled) return;
   const hoursMax = (HOURS_MAX * weekMinutes(config.businessHours)) / MINUTES_A_WEEK;
-  if (config.deadlineHours <= hoursMax) return;
+  // Without a work day that is what is wrong.
+  if (hoursMax === 0 || config.deadlineHours <= hoursMax) return;
   context.addIssue({
     code: 'custom',
     path: ['deadlineHours'],
