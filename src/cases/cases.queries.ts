@@ -29,7 +29,7 @@ import {
 import { TEXT_COLUMNS, selectPage } from '../records/record-text.js';
 import type { ListedRow, RecordText } from '../records/record-text.js';
 import type { NewLinks } from '../records/new-links.js';
-import { SLA_COLUMNS } from '../sla/sla-sql.js';
+import { slaColumns } from '../sla/sla-sql.js';
 import { caseTasksSql, taskCountsSql } from '../tasks/task-sql.js';
 import type { CaseDetailRow } from './case.mapper.js';
 import type { Case } from './cases.schema.js';
@@ -43,7 +43,7 @@ function caseColumns(clients: string): string {
   r.assignee_id AS "assigneeId", r.flag, r.source, r.source_ref AS "sourceRef", r.type, r.external_link AS "externalLink",
   r.visible_to_all_organizations AS "visibleToAllOrganizations", r.primary_case_id AS "primaryCaseId", r.client_id AS "clientId",
   (SELECT client.name FROM ${clients} client WHERE client.id = r.client_id) AS "clientName",
-  r.sla_config_id AS "slaConfigId", ${SLA_COLUMNS}, r.custom_fields AS "customFields", r.extra_data AS "extraData",
+  r.sla_config_id AS "slaConfigId", ${slaColumns()}, r.custom_fields AS "customFields", r.extra_data AS "extraData",
   r.ai_insights AS "aiInsights", r.resolution_summary AS "resolutionSummary", r.organization_id AS "ownerOrganizationId", r.version`;
 }
 

@@ -136,7 +136,7 @@ export class RecordUpdater {
     const written = await record.read(tx);
     if (!written) throw record.notFound();
     const changes = [...changesBetween(before, written), ...untold];
-    if (changes.length === 0) return before;
+    if (changes.length === 0) return written;
     const stamp = await bumpVersion(sqlIn(tx), record.kind, before.id);
     const parent = record.kind === 'alert' ? { alertId: before.id } : { caseId: before.id };
     await recordActivities(

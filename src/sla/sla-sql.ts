@@ -34,9 +34,11 @@ export function slaNextSql(alias: string, at: string): string {
 }
 
 /** What answers show of the clock of the case `r`. */
-export const SLA_COLUMNS = `${instantSql('r.sla_deadline')} AS "slaDeadline",
-  ${slaStatusSql('r')} AS "slaStatus", ${instantSql('r.sla_started_at')} AS "slaStartedAt",
-  ${instantSql('r.sla_updated_at')} AS "slaUpdatedAt", ${instantSql('r.sla_paused_at')} AS "slaPausedAt"`;
+export function slaColumns(status = slaStatusSql('r')): string {
+  return `${instantSql('r.sla_deadline')} AS "slaDeadline", ${status} AS "slaStatus",
+    ${instantSql('r.sla_started_at')} AS "slaStartedAt", ${instantSql('r.sla_updated_at')} AS "slaUpdatedAt",
+    ${instantSql('r.sla_paused_at')} AS "slaPausedAt"`;
+}
 
 /** Statuses that time does not change: what is stored is true. */
 const AT_REST: ReadonlySet<SlaStatus> = new Set(['paused', 'met', 'missed']);

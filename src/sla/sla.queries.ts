@@ -8,7 +8,7 @@ import { isSame, toActivities } from '../records/record-changes.js';
 import { instantSql } from '../records/record-sql.js';
 import { clockOf } from './sla-clock.js';
 import type { ClockFacts } from './sla-clock.js';
-import { SLA_COLUMNS, slaNextSql, slaStatusSql } from './sla-sql.js';
+import { slaColumns, slaNextSql, slaStatusSql } from './sla-sql.js';
 import type { SlaStatus } from './sla.schema.js';
 
 /** The kind of job that moves the status of a clock when its moment comes. */
@@ -41,12 +41,12 @@ export interface SettledClock extends Marking {
   readonly changes: readonly FieldChange[];
 }
 
-const SHOWN = `(SELECT row_to_json(x) FROM (SELECT ${SLA_COLUMNS}) x)`;
+const shownSql = (columns: string) => `(SELECT row_to_json(x) FROM (SELECT ${columns}) x) AS shown`;
 
 const READ = `
 SELECT r.id::text AS id, r.organization_id::text AS "organizationId", r.tlp, r.pap, r.sla_config AS config,
   ${instantSql('r.created_at')} AS "startedAt", s.stage, r.sla_stops AS stops, ${instantSql('statement_timestamp()')} AS now,
-  r.sla_status AS "storedStatus", ${SHOWN} AS shown
+  r.sla_status AS "storedStatus", ${shownSql(slaColumns())}
 FROM cases r JOIN statuses s ON s.id = r.status_id WHERE r.id = ANY($1::uuid[]) ORDER BY r.id`;
 
 const WRITE = `
@@ -68,7 +68,7 @@ due AS (SELECT '${SLA_JOB}:' || id AS key, jsonb_build_object('caseId', id) AS p
 ${scheduleJobsSql(SLA_JOB, 'due')},
 history AS (${insertActivitiesSql('$2::jsonb')}),
 entries AS (${insertAuditSql('$3::jsonb')})
-SELECT r.id::text AS id, ${SHOWN} AS shown FROM settled r`;
+SELECT r.id::text AS id, ${shownSql(slaColumns('r.sla_status'))} FROM settled r`;
 
 /**
  * Sets the clocks of cases right after whatever they follow from has changed: the configuration, the

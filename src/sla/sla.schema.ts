@@ -1,3 +1,4 @@
+import { Temporal } from 'temporal-polyfill';
 import { z } from 'zod';
 import { idSchema, instantSchema, label, text } from '../common/fields.js';
 import { listQuery } from '../common/pagination.js';
@@ -17,6 +18,8 @@ export const slaStatusSchema = z.enum(SLA_STATUSES);
 
 export type SlaStatus = z.output<typeof slaStatusSchema>;
 
+const EPOCH = Temporal.Instant.fromEpochMilliseconds(0);
+
 const HOURS_MAX = 87_600;
 const MINUTES_A_DAY = 1_440;
 const MINUTES_A_WEEK = 7 * MINUTES_A_DAY;
@@ -32,10 +35,13 @@ const endSchema = z
   })
   .meta({ description: 'At or before `start` it is on the next day; `24:00` is its midnight.' });
 
+const OFFSET = /^[+-]/;
+
+/** Whether it is the name of a zone in the IANA database, and not an offset, or a time that holds one. */
 function isTimeZone(name: string): boolean {
   try {
-    // Letters first: an offset such as +02:00 is no IANA zone, though newer engines take it.
-    return /^[a-z]/i.test(name) && Boolean(new Intl.DateTimeFormat('en', { timeZone: name }));
+    const { timeZoneId } = EPOCH.toZonedDateTimeISO(name);
+    return !OFFSET.test(name) && timeZoneId.toLowerCase() === name.toLowerCase();
   } catch {
     return false;
   }

@@ -250,6 +250,12 @@ describe('POST /cases', () => {
     [{ businessHours: { ...OFFICE_HOURS, start: '24:00' } }, 'businessHours.start'],
     [{ businessHours: { ...OFFICE_HOURS, timezone: 'Mars/Olympus' } }, 'businessHours.timezone'],
     [{ businessHours: { ...OFFICE_HOURS, timezone: '+02:00' } }, 'businessHours.timezone'],
+    [{ businessHours: { ...OFFICE_HOURS, timezone: 'PST' } }, 'businessHours.timezone'],
+    [{ businessHours: { ...OFFICE_HOURS, timezone: '' } }, 'businessHours.timezone'],
+    [
+      { businessHours: { ...OFFICE_HOURS, timezone: '2026-01-01T00:00[Europe/Berlin]' } },
+      'businessHours.timezone',
+    ],
     [{ businessHours: { ...OFFICE_HOURS, workDays: [] } }, 'businessHours.workDays'],
     [{ businessHours: { ...OFFICE_HOURS, workDays: [7] } }, 'businessHours.workDays[0]'],
     // One minute a week: an hour takes more than a year of them.
