@@ -43,6 +43,8 @@ export interface ListShape {
   /** Conditions beyond tenant, clearance and deletion; axes that tell the most apart come first. */
   readonly conditions: readonly ListCondition[];
   readonly sortColumn: string;
+  /** What of the record `r` is sorted: never null. */
+  readonly sortValue: string;
   readonly descending: boolean;
   readonly after: Position | null;
   /** The SQL type of the sort column, to read the position back. */
@@ -59,6 +61,15 @@ const NEAR_RECORDS = 4_000;
 
 /** The same for shares, each of which leads to a record elsewhere. */
 const NEAR_SHARES = 2_000;
+
+/** What a share repeats of its record, so that guests read their lists in order; a trigger keeps both the same. */
+export const SHARED_COLUMNS: readonly string[] = [
+  'created_at',
+  'updated_at',
+  'severity',
+  'tiny_id',
+  'status_id',
+];
 
 /** Lists of more values than this are filtered like any other condition. */
 const AXIS_VALUES_MAX = 10;
@@ -136,6 +147,7 @@ export function visibleRows(
   const [owned, ...others] = sourcesOf(principal, tables, params, {
     conditions,
     sortColumn: 'created_at',
+    sortValue: 'r.created_at',
   });
   return (isOfOthers ? others : [owned, ...others]).map(({ each, source }) => {
     const rows = `SELECT ${columns} FROM ${source.from} WHERE ${[...source.where, ...source.conditions].join(' AND ')}`;
@@ -153,7 +165,7 @@ interface Part {
 }
 
 /** What of a list decides how its records are found. */
-type SourceShape = Pick<ListShape, 'conditions' | 'sortColumn'>;
+type SourceShape = Pick<ListShape, 'conditions' | 'sortColumn' | 'sortValue'>;
 
 /** The disjoint sets of records that the caller sees: what it owns, then the rest. */
 function sourcesOf(
@@ -163,7 +175,7 @@ function sourcesOf(
   list: SourceShape,
 ): [owned: Part, ...others: Part[]] {
   const records = `${tables.records} r`;
-  const order = [`r.${list.sortColumn}`, 'r.id'] as const;
+  const order = [list.sortValue, 'r.id'] as const;
   const isByCreation = list.sortColumn === 'created_at';
   const bounds = list.conditions.flatMap(({ bound }) =>
     bound?.column === list.sortColumn ? [bound] : [],
@@ -196,7 +208,10 @@ function sourcesOf(
   const ofOthers = `r.organization_id <> ALL(${own})`;
   const tenants = `unnest(${own}) org(id)`;
   const shares = `${tables.shares} share JOIN ${records} ON r.id = share.${tables.shareKey}`;
-  const sharedOrder = [`share.${list.sortColumn}`, `share.${tables.shareKey}`] as const;
+  const isCopied = SHARED_COLUMNS.includes(list.sortColumn);
+  const sharedOrder = isCopied
+    ? ([`share.${list.sortColumn}`, `share.${tables.shareKey}`] as const)
+    : order;
   const once =
     principal.organizationIds.length < 2
       ? []
@@ -233,12 +248,14 @@ function sourcesOf(
         conditions,
         order: sharedOrder,
         at: (column) => (column === 'status_id' ? 'share.status_id' : null),
-        isOrdered: true,
+        isOrdered: isCopied,
         nearMax: NEAR_SHARES,
-        span: {
-          from: `${tables.shares} share`,
-          where: ['share.organization_id = org.id', ...within(sharedOrder[0])],
-        },
+        ...(isCopied && {
+          span: {
+            from: `${tables.shares} share`,
+            where: ['share.organization_id = org.id', ...within(sharedOrder[0])],
+          },
+        }),
       },
       list,
     ),
@@ -278,7 +295,7 @@ class Reading {
     private readonly params: SqlParams,
   ) {
     this.direction = list.descending ? 'DESC' : 'ASC';
-    this.columns = `r.id, r.${list.sortColumn} AS sort_value`;
+    this.columns = `r.id, ${list.sortValue} AS sort_value`;
   }
 
   orderBy([value, id]: readonly [value: string, id: string]): string {
@@ -325,7 +342,7 @@ class Reading {
       ${this.orderBy(order)} OFFSET ${nearMax})`;
     return `WITH near AS MATERIALIZED (
         SELECT ${this.columns} FROM (SELECT r.* FROM ${from} WHERE ${within} ${this.orderBy(order)} LIMIT ${nearMax}) r
-        WHERE ${conditions.join(' AND ')} ${this.orderBy([`r.${this.list.sortColumn}`, 'r.id'])} LIMIT ${this.limit}),
+        WHERE ${conditions.join(' AND ')} ${this.orderBy([this.list.sortValue, 'r.id'])} LIMIT ${this.limit}),
       verdict AS MATERIALIZED (SELECT count(*) < ${this.limit} AND ${isFarther} AS is_short FROM near)
       SELECT near.* FROM near WHERE NOT (SELECT is_short FROM verdict)
       UNION ALL

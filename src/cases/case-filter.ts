@@ -21,10 +21,12 @@ const filters = {
     .meta({ description: 'With a deadline before this instant, also of closed cases.' }),
 };
 
-export const caseListQuery = listQuery(RECORD_SORT_FIELDS, filters);
+const SORT_FIELDS = [...RECORD_SORT_FIELDS, 'slaDeadline'];
+
+export const caseListQuery = listQuery(SORT_FIELDS, filters);
 
 /** The list's filters as JSON. */
-export const caseSearchBody = searchBody('SearchCases', RECORD_SORT_FIELDS, filters, {
+export const caseSearchBody = searchBody('SearchCases', SORT_FIELDS, filters, {
   q: 'powershell',
   severityMin: 3,
   stage: ['New', 'InProgress'],

@@ -44,5 +44,13 @@ function listShape(
   const descending = query.sort.startsWith('-');
   const sort = RECORD_SORTS[descending ? query.sort.slice(1) : query.sort];
   if (!sort) throw new Error(`No such sort: ${query.sort}`);
-  return { conditions, sortColumn: sort.column, sortType: sort.type, descending, after, limit };
+  return {
+    conditions,
+    sortColumn: sort.column,
+    sortValue: sort.value ?? `r.${sort.column}`,
+    sortType: sort.type,
+    descending,
+    after,
+    limit,
+  };
 }

@@ -1,4 +1,5 @@
 import { CASE_TABLES, clearedFor, visibleTo } from '../access/access.js';
+import { SHARED_COLUMNS } from '../access/visible-list.js';
 import { insertAttachmentsSql } from '../attachments/attachment-row.js';
 import type { Principal } from '../auth/principal.js';
 import type { SqlParams } from '../database/sql.js';
@@ -142,9 +143,6 @@ export function partsKey(parts: NewParts): string {
     .map((isPresent) => (isPresent ? '1' : '0'))
     .join('');
 }
-
-/** What a share repeats of its record, so that guests read their lists in order; a trigger keeps both the same. */
-export const SHARED_COLUMNS = ['created_at', 'updated_at', 'severity', 'tiny_id', 'status_id'];
 
 /**
  * The CTEs that write what hangs on new records, which `new_records` holds; `$1` holds the sets.

@@ -1,10 +1,11 @@
 import { v7 as uuidv7 } from 'uuid';
+import { SHARED_COLUMNS } from '../access/visible-list.js';
 import type { FieldChange } from '../audit/audit-entry.js';
 import { SqlParams } from '../database/sql.js';
 import type { Sql } from '../database/sql.js';
 import { settleClock } from '../sla/sla.queries.js';
 import type { Status } from '../statuses/statuses.service.js';
-import { SHARED_COLUMNS, instantSql } from './record-sql.js';
+import { instantSql } from './record-sql.js';
 import type { TagInput } from './record.schema.js';
 
 export type RecordKind = 'alert' | 'case';

@@ -147,10 +147,21 @@ export interface PageQuery {
   readonly count: boolean;
 }
 
+/** The deadline of the case `r`; one without an SLA comes after all others. */
+export const SLA_DUE = `coalesce(r.sla_deadline, 'infinity')`;
+
+interface RecordSort {
+  readonly column: string;
+  readonly type: SortType;
+  /** What of the record `r` is sorted where it is not the column itself, which may be null. */
+  readonly value?: string;
+}
+
 /** The columns lists sort by, with their SQL types. */
-export const RECORD_SORTS: Record<string, { readonly column: string; readonly type: SortType }> = {
+export const RECORD_SORTS: Record<string, RecordSort> = {
   createdAt: { column: 'created_at', type: 'timestamptz' },
   updatedAt: { column: 'updated_at', type: 'timestamptz' },
   severity: { column: 'severity', type: 'smallint' },
   tinyId: { column: 'tiny_id', type: 'int' },
+  slaDeadline: { column: 'sla_deadline', type: 'timestamptz', value: SLA_DUE },
 };

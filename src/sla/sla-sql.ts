@@ -2,6 +2,7 @@ import type { ListCondition } from '../access/visible-list.js';
 import type { SqlParams } from '../database/sql.js';
 import { equalTo } from '../records/record-filter.js';
 import { instantSql } from '../records/record-sql.js';
+import { SLA_DUE } from '../records/record.schema.js';
 import type { SlaStatus } from './sla.schema.js';
 
 /** The first instant past the deadline, which is a whole millisecond. */
@@ -65,5 +66,9 @@ export function slaStatusConditions(
 
 /** The condition that the deadline of the case `r` lies before an instant. */
 export function slaDueBefore(instant: string, params: SqlParams): ListCondition {
-  return { text: `r.sla_deadline < ${params.add(instant, 'timestamptz')}` };
+  const value = params.add(instant, 'timestamptz');
+  return {
+    text: `${SLA_DUE} < ${value}`,
+    bound: { column: 'sla_deadline', operator: '<', value },
+  };
 }

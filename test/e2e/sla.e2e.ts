@@ -766,6 +766,31 @@ describe('the status that answers show', () => {
     expect(searched.body).toMatchObject({ total: 2 });
   });
 
+  it('can be listed by the deadline, page by page, those without one last', async () => {
+    const fresh = await createTenant(api.db);
+    const agent = api.http(fresh.key);
+    const cases: Case[] = [];
+    for (const hours of [2, 12, 7]) cases.push(await open(hours, {}, agent));
+    const plain = [await create({}, agent), await create({}, agent)];
+    const [late, overdue, soon] = cases;
+    const ids = async (query: string) =>
+      (await readAll<ListedCase>(agent, `/api/cases?${query}&limit=1`)).map(({ id }) => id);
+    const expected = [overdue?.id, soon?.id, late?.id, ...plain.map(({ id }) => id)];
+    expect(await ids('sort=slaDeadline')).toEqual(expected);
+    expect(await ids('sort=-slaDeadline')).toEqual([...expected].reverse());
+    expect(await ids('sort=slaDeadline&slaStatus=warning,on-track')).toEqual([soon?.id, late?.id]);
+    expect(await ids(`sort=-slaDeadline&slaDueBefore=${late?.slaDeadline ?? ''}`)).toEqual([
+      soon?.id,
+      overdue?.id,
+    ]);
+    expect(await ids('sort=slaDeadline&severity=2&stage=New')).toEqual(expected);
+    const counted = await agent.get('/api/cases?sort=slaDeadline&count=true&limit=1');
+    expect(counted.headers['x-total-count']).toBe('5');
+    const all = await readAll<ListedCase>(api.http(api.adminKey), '/api/cases?sort=slaDeadline');
+    const own = new Set(expected);
+    expect(all.map(({ id }) => id).filter((id) => own.has(id))).toEqual(expected);
+  });
+
   it.each([
     ['slaStatus=late', 'slaStatus[0]'],
     ['slaStatus=', 'slaStatus'],

@@ -36,7 +36,7 @@ CREATE UNIQUE INDEX "sla_configs_name_key" ON "sla_configs" ("organization_id", 
 ALTER TABLE "cases"
   ADD CONSTRAINT "cases_sla_status_check" CHECK ("sla_status" IN ('on-track', 'warning', 'critical', 'breached', 'paused', 'met', 'missed'));
 CREATE INDEX "cases_sla_status_idx" ON "cases" ("organization_id", "sla_status", "created_at", "id") WHERE "sla_status" IS NOT NULL;
-CREATE INDEX "cases_sla_deadline_idx" ON "cases" ("organization_id", "sla_deadline") WHERE "sla_deadline" IS NOT NULL;
+CREATE INDEX "cases_sla_deadline_idx" ON "cases" ("organization_id", coalesce("sla_deadline", 'infinity'), "id");
 CREATE INDEX "cases_sla_next_idx" ON "cases" ("sla_next_at") WHERE "sla_next_at" IS NOT NULL;
 
 -- Since when closed cases are closed, as far as is known.
