@@ -36,12 +36,19 @@ export interface ActivityRow extends ActivityEvent {
   readonly username: string;
 }
 
+/** Who the caller is to a history: its credential. */
+export function actorOf(principal: Principal): {
+  readonly actorKind: string;
+  readonly actorId: string;
+} {
+  return { actorKind: 'apiKey', actorId: principal.credentialId };
+}
+
 /** The line that says the caller did this. */
 export function toActivityRow(principal: Principal, event: ActivityEvent): ActivityRow {
   return {
     ...event,
-    actorKind: 'apiKey',
-    actorId: principal.credentialId,
+    ...actorOf(principal),
     userId: principal.userId,
     username: principal.userName,
   };

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import { assertAuthor } from '../access/access.js';
-import { recordActivities, toActivityRow } from '../activities/activity.js';
+import { actorOf, recordActivities } from '../activities/activity.js';
 import type { ActivityEvent } from '../activities/activity.js';
 import type { FieldChange } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
@@ -63,9 +63,8 @@ export class TimelineService {
       const held = await this.hold(tx, principal, caseId);
       const id = uuidv7();
       const event = { ...input, description: input.description ?? null };
-      const { actorKind, actorId } = toActivityRow(principal, { action: 'added' });
       await tx.timelineEvent.create({
-        data: { id, caseId, ...event, actorKind, actorId, createdById: principal.userId },
+        data: { id, caseId, ...event, ...actorOf(principal), createdById: principal.userId },
       });
       await this.record(tx, principal, held, caseId, id, 'created', changesBetween({}, event), {
         action: 'added',
