@@ -10,6 +10,7 @@ export const caseTemplateSelect = {
   severity: true,
   tlp: true,
   pap: true,
+  slaConfig: { select: { id: true, deletedAt: true } },
   customFields: true,
   tasks: true,
   tags: {
@@ -28,9 +29,10 @@ export const caseTemplateSelect = {
 
 export type CaseTemplateRow = Prisma.CaseTemplateGetPayload<{ select: typeof caseTemplateSelect }>;
 
-export function toCaseTemplate(row: CaseTemplateRow): CaseTemplate {
+export function toCaseTemplate({ slaConfig, ...row }: CaseTemplateRow): CaseTemplate {
   return {
     ...row,
+    slaConfigId: slaConfig?.deletedAt === null ? slaConfig.id : null,
     tags: row.tags.map(({ tag }) => tag),
     teams: row.teams.map(({ team }) => team),
     customFields: row.customFields as CaseTemplate['customFields'],

@@ -4,6 +4,7 @@ import {
   instantSchema,
   label,
   papSchema,
+  reference,
   severitySchema,
   text,
   tlpSchema,
@@ -46,6 +47,9 @@ const fields = {
   tlp: tlpSchema.nullable(),
   pap: papSchema.nullable(),
   tags: recordFields.tags,
+  slaConfigId: z
+    .union([reference(idSchema), z.null()])
+    .meta({ description: 'A reusable SLA configuration, which cases copy.' }),
   customFields: recordFields.customFields,
   teams: recordFields.teams,
   tasks: z.array(taskInput).max(TASKS_MAX),
@@ -65,6 +69,7 @@ export const createCaseTemplateSchema = z
     tlp: fields.tlp.default(null),
     pap: fields.pap.default(null),
     tags: fields.tags.default([]),
+    slaConfigId: fields.slaConfigId.default(null),
     customFields: fields.customFields.default({}),
     teams: fields.teams.default([]),
     tasks: fields.tasks.default([]),
@@ -101,6 +106,7 @@ export const caseTemplateSchema = z
     tlp: z.int().nullable(),
     pap: z.int().nullable(),
     tags: z.array(tagAnswerSchema),
+    slaConfigId: z.string().nullable(),
     customFields: z.record(z.string(), z.unknown()),
     teams: z.array(namedSchema),
     tasks: z.array(

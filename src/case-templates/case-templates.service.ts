@@ -142,7 +142,8 @@ export class CaseTemplatesService {
     { tags, teams, ...input }: UpdateCaseTemplate,
   ): Promise<void> {
     const caller = { ...principal, transaction: tx };
-    await this.references.assertExist(caller, { tags, teams }, organizationId);
+    const { slaConfigId } = input;
+    await this.references.assertExist(caller, { tags, teams, slaConfigId }, organizationId);
     if (input.customFields) {
       const declared = { kind: 'case', organizationId } as const;
       await this.customFields.assertUpdate(caller, declared, input.customFields, '');
@@ -211,7 +212,7 @@ function toColumns({
   customFields,
   tasks,
   ...input
-}: Omit<UpdateCaseTemplate, 'tags' | 'teams'>): Prisma.CaseTemplateUpdateInput {
+}: Omit<UpdateCaseTemplate, 'tags' | 'teams'>): Prisma.CaseTemplateUncheckedUpdateInput {
   return {
     ...defined(input),
     ...(customFields && { customFields: customFields as Prisma.InputJsonObject }),

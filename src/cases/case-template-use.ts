@@ -38,6 +38,7 @@ export function completeCase(body: CreateCase, template: CaseTemplate | null): C
   if (!recordFields.title.safeParse(title).success) {
     throw invalidValue('title', 'Too long behind the prefix of the template.', 'too_big');
   }
+  const hasSla = body.slaConfig !== undefined || body.slaConfigId !== undefined;
   const startMs = body.createdAt === undefined ? Date.now() : Date.parse(body.createdAt);
   return {
     ...body,
@@ -48,6 +49,7 @@ export function completeCase(body: CreateCase, template: CaseTemplate | null): C
     tags: [...template.tags.map(({ id }) => id), ...body.tags],
     teams: [...template.teams.map(({ id }) => id), ...body.teams],
     customFields: { ...template.customFields, ...body.customFields },
+    slaConfigId: hasSla ? body.slaConfigId : template.slaConfigId,
     tasks: [...template.tasks.map((task) => toTask(task, startMs)), ...body.tasks],
   };
 }

@@ -1,5 +1,6 @@
 import { PAP_LABELS, TLP_LABELS, severityLabel } from '../records/record-labels.js';
 import type { RecordKind } from '../records/record-writes.js';
+import { slaStatusSql } from '../sla/sla-sql.js';
 import type { ALERT_GROUPINGS, CASE_GROUPINGS, TASK_GROUPINGS } from './stats.schema.js';
 
 /** What records are told apart by, as SQL that speaks of the record `r`. */
@@ -60,7 +61,7 @@ export const ALERT_GROUPS: Record<(typeof ALERT_GROUPINGS)[number], Grouping> =
 const records = recordGroupings('case');
 export const CASE_GROUPS: Record<(typeof CASE_GROUPINGS)[number], Grouping> = {
   ...records,
-  slaStatus: { value: 'r.sla_status', labelOf: inWords },
+  slaStatus: { value: slaStatusSql('r'), labelOf: inWords },
 };
 
 export const TASK_GROUPS: Record<(typeof TASK_GROUPINGS)[number], Grouping> = {

@@ -7,6 +7,7 @@ import type { Agent, TestApp } from '../app.js';
 import {
   addCaseTemplate,
   addKey,
+  addSlaConfig,
   addTag,
   addTeam,
   createTenant,
@@ -171,17 +172,18 @@ describe('POST /case-templates', () => {
   });
 
   it('answers 400 to references that are missing or foreign, alike, and keeps nothing', async () => {
+    const sla = await addSlaConfig(api.db, other.organizationId);
     const tag = await addTag(api.db, other.organizationId);
     const team = await addTeam(api.db, other.organizationId);
     const before = await fingerprint(api.db);
-    for (const [tags, teams] of [
-      [[tag.id], [team.id]],
-      [[2_000_000_000], [MISSING_ID]],
+    for (const [tags, teams, slaConfigId] of [
+      [[tag.id], [team.id], sla],
+      [[2_000_000_000], [MISSING_ID], MISSING_ID],
     ]) {
       const name = unique('Refers');
-      const response = await http.post(path).send({ name, tags, teams });
+      const response = await http.post(path).send({ name, tags, teams, slaConfigId });
       const { errors } = expectProblem(response, 400, 'REFERENCE_NOT_FOUND');
-      expect(errors?.map((error) => error.path)).toEqual(['teams[0]', 'tags[0]']);
+      expect(errors?.map((error) => error.path)).toEqual(['teams[0]', 'tags[0]', 'slaConfigId']);
     }
     expect(await fingerprint(api.db)).toBe(before);
   });
@@ -331,6 +333,25 @@ describe('POST /cases with a templateId', () => {
     expect(made.tags).toHaveLength(3);
     expect(made.tasks.map(({ title }) => title)).toEqual(['First', 'Second', 'Mine']);
     expect(made.tasks[0]?.dueDate).toBe('2026-01-01T01:30:00.000Z');
+  });
+
+  it('gives the case the SLA it names, unless the body says of one', async () => {
+    const slaConfigId = await addSlaConfig(api.db, tenant.organizationId);
+    const template = await add({ severity: 2, slaConfigId });
+    expect(template.slaConfigId).toBe(slaConfigId);
+    const createdAt = '2026-01-01T00:00:00.000Z';
+    const made = await open({ templateId: template.id, createdAt });
+    expect(made).toMatchObject({
+      slaConfigId,
+      slaConfig: { deadlineHours: 8 },
+      slaDeadline: '2026-01-01T08:00:00.000Z',
+      slaStatus: 'breached',
+    });
+    const without = await open({ templateId: template.id, slaConfigId: null });
+    expect(without).toMatchObject({ slaConfigId: null, slaConfig: null, slaStatus: null });
+    expect((await http.delete(`/api/sla-configs/${slaConfigId}`)).status).toBe(204);
+    expect((await http.get(`${path}/${template.id}`)).body).toMatchObject({ slaConfigId: null });
+    expect(await open({ templateId: template.id })).toMatchObject({ slaConfig: null });
   });
 
   it('opens a case from alerts too, as restricted as the strictest', async () => {

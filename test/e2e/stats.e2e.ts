@@ -353,8 +353,13 @@ describe.each(['alerts', 'cases'] as const)('groups of %s', (table) => {
 
 describe('groups of cases', () => {
   it('tell how their SLA stands', async () => {
-    const ids = [await makeRecord('cases'), await makeRecord('cases')];
-    await api.db.rows("UPDATE cases SET sla_status = 'on-track' WHERE id = $1", [ids[0]]);
+    const slaConfig = {
+      deadlineHours: 8,
+      warningThresholdPercent: 50,
+      criticalThresholdPercent: 80,
+    };
+    await makeRecord('cases');
+    await makeRecord('cases', { slaConfig });
     expect((await stats('cases', 'groupBy=slaStatus')).groups).toEqual([
       { key: 'none', label: 'None', count: 1 },
       { key: 'on-track', label: 'On track', count: 1 },

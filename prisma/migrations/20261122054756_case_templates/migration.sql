@@ -10,6 +10,7 @@ CREATE TABLE "case_templates" (
     "severity" SMALLINT,
     "tlp" SMALLINT,
     "pap" SMALLINT,
+    "sla_config_id" UUID,
     "custom_fields" JSONB NOT NULL,
     "tasks" JSONB NOT NULL,
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
@@ -42,6 +43,9 @@ CREATE INDEX "case_templates_organization_id_created_at_id_idx" ON "case_templat
 CREATE UNIQUE INDEX "case_templates_name_key" ON "case_templates"("organization_id", lower("name"));
 
 -- CreateIndex
+CREATE INDEX "case_templates_sla_config_id_idx" ON "case_templates"("sla_config_id");
+
+-- CreateIndex
 CREATE INDEX "case_template_tags_tag_id_idx" ON "case_template_tags"("tag_id");
 
 -- CreateIndex
@@ -49,6 +53,9 @@ CREATE INDEX "case_template_teams_team_id_idx" ON "case_template_teams"("team_id
 
 -- AddForeignKey
 ALTER TABLE "case_templates" ADD CONSTRAINT "case_templates_organization_id_fkey" FOREIGN KEY ("organization_id") REFERENCES "organizations"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "case_templates" ADD CONSTRAINT "case_templates_sla_config_id_fkey" FOREIGN KEY ("sla_config_id") REFERENCES "sla_configs"("id") ON DELETE SET NULL ON UPDATE CASCADE;
 
 -- AddForeignKey
 ALTER TABLE "case_template_tags" ADD CONSTRAINT "case_template_tags_case_template_id_fkey" FOREIGN KEY ("case_template_id") REFERENCES "case_templates"("id") ON DELETE CASCADE ON UPDATE CASCADE;
