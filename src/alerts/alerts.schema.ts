@@ -19,6 +19,7 @@ import {
   userSchema,
   observableSchema,
 } from '../records/answer.schema.js';
+import { relationFields, similarRecordSchema } from '../similarity/similarity.schema.js';
 
 const EXAMPLE = {
   title: 'Suspicious PowerShell on WS-042',
@@ -256,28 +257,8 @@ export type Alert = z.output<typeof alertSchema>;
 /** An alert related to another: how much, and why. */
 export const similarAlertSchema = z
   .object({
-    alert: z.object({
-      id: idSchema,
-      tinyId: z.int(),
-      title: z.string(),
-      severity: z.int(),
-      statusValue: z.string(),
-      createdAt: z.iso.datetime(),
-    }),
-    score: z.int().meta({
-      description:
-        '0 to 100: shared observables up to 55, title 25, source 8, nearness in time 8, type 4.',
-    }),
-    band: z
-      .enum(['high', 'potential', 'weak'])
-      .meta({ description: '`high` from 70, `potential` from 40.' }),
-    signals: z.object({
-      observables: z.int().meta({ description: 'Observables of equal type and value.' }),
-      title: z.number().meta({ description: 'How alike the titles are, 0 to 1.' }),
-      source: z.boolean(),
-      type: z.boolean(),
-      timeProximityHours: z.number().meta({ description: 'Hours between the creations.' }),
-    }),
+    alert: similarRecordSchema,
+    ...relationFields,
     case: linkedCaseSchema.nullable(),
   })
   .meta({ id: 'SimilarAlert' });

@@ -16,13 +16,14 @@ import { forEachRecord } from '../records/record-bulk.js';
 import type { BulkDelete, BulkDeleted, BulkUpdated } from '../records/record-bulk.js';
 import { listPage } from '../records/record-list.js';
 import { countRecords, lockRecord } from '../records/record-reads.js';
+import { linkedCaseSql } from '../records/record-sql.js';
 import { toRecordText } from '../records/record-text.js';
 import { RecordUpdater } from '../records/record-updater.service.js';
 import type { RecordAccess } from '../records/record-updater.service.js';
 import { softDelete } from '../records/record-writes.js';
 import { StatusesService } from '../statuses/statuses.service.js';
-import { findCandidates } from './alert-similarity.queries.js';
-import { bandOf, scoreOf } from './alert-similarity.js';
+import { findCandidates } from '../similarity/similarity.queries.js';
+import { mostRelated } from '../similarity/similarity.js';
 import { toAlert } from './alert.mapper.js';
 import type { AlertRow } from './alert.mapper.js';
 import { alertConditions } from './alert-filter.js';
@@ -30,8 +31,6 @@ import type { AlertListQuery } from './alert-filter.js';
 import { alertNotFound } from './alerts.errors.js';
 import { findAlert, findAlertText, listAlerts } from './alerts.queries.js';
 import type { Alert, BulkUpdateAlerts, SimilarAlert, UpdateAlert } from './alerts.schema.js';
-
-const SIMILAR_MAX = 50;
 
 @Injectable()
 export class AlertsService {
@@ -65,14 +64,16 @@ export class AlertsService {
   async similar(principal: Principal, id: string): Promise<SimilarAlert[]> {
     const sql = this.database.sqlFor(principal);
     await openParent(sql, principal, { kind: 'alert', id, notFound: alertNotFound });
-    const candidates = await findCandidates(sql, principal, id);
-    return candidates
-      .map(({ alert, signals, case: linkedCase }) => {
-        const score = scoreOf(signals);
-        return { alert, score, band: bandOf(score), signals, case: linkedCase };
-      })
-      .sort((a, b) => b.score - a.score || (a.alert.createdAt < b.alert.createdAt ? 1 : -1))
-      .slice(0, SIMILAR_MAX);
+    const candidates = await findCandidates<SimilarAlert['case']>(
+      sql,
+      principal,
+      'alert',
+      id,
+      (params) => linkedCaseSql(principal, params),
+    );
+    return mostRelated(candidates).map(({ record, score, band, signals, shown }) => {
+      return { alert: record, score, band, signals, case: shown };
+    });
   }
 
   async update(

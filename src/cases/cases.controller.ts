@@ -17,6 +17,7 @@ import {
   createCaseSchema,
   listedCaseSchema,
   bulkUpdateCasesSchema,
+  similarCaseSchema,
   updateCaseSchema,
 } from './cases.schema.js';
 import type {
@@ -25,6 +26,7 @@ import type {
   CreateCase,
   ListedCase,
   BulkUpdateCases,
+  SimilarCase,
   UpdateCase,
 } from './cases.schema.js';
 import { bulkDeleteBody, bulkDeletedSchema, bulkUpdatedSchema } from '../records/record-bulk.js';
@@ -109,6 +111,16 @@ export class CasesController {
     @Param('id', { schema: idSchema }) id: string,
   ): Promise<JsonText<CaseDetail>> {
     return this.cases.get(principal, id);
+  }
+
+  @Get(':id/similar')
+  @Auth('cases:read')
+  @Answers('List related cases, with a score and why', z.array(similarCaseSchema))
+  similar(
+    @Caller() principal: Principal,
+    @Param('id', { schema: idSchema }) id: string,
+  ): Promise<SimilarCase[]> {
+    return this.cases.similar(principal, id);
   }
 
   @Patch(':id')

@@ -16,6 +16,7 @@ import {
   updateBody,
 } from '../records/record.schema.js';
 import { slaConfigSchema, slaStatusSchema } from '../sla/sla.schema.js';
+import { relationFields, similarRecordSchema } from '../similarity/similarity.schema.js';
 import { createTaskSchema, taskSchema } from '../tasks/tasks.schema.js';
 
 const slaConfigIdSchema = z.union([reference(idSchema), z.null()]).meta({
@@ -187,3 +188,10 @@ export const caseDetailSchema = caseSchema
 export type Case = z.output<typeof caseSchema>;
 export type ListedCase = z.output<typeof listedCaseSchema>;
 export type CaseDetail = z.output<typeof caseDetailSchema>;
+
+/** A case related to another: how much, and why. */
+export const similarCaseSchema = z
+  .object({ case: similarRecordSchema, ...relationFields })
+  .meta({ id: 'SimilarCase' });
+
+export type SimilarCase = z.output<typeof similarCaseSchema>;

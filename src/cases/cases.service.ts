@@ -21,6 +21,7 @@ import type { Sql, SqlParams } from '../database/sql.js';
 import { distinctRows, toObservableRow } from '../observables/observable-row.js';
 import { ObservableTypesService } from '../observables/observable-types.service.js';
 import { toNewLinks } from '../records/new-links.js';
+import { openParent } from '../records/parent.js';
 import { forEachRecord } from '../records/record-bulk.js';
 import type { BulkDelete, BulkDeleted, BulkUpdated } from '../records/record-bulk.js';
 import { listPage } from '../records/record-list.js';
@@ -33,6 +34,8 @@ import { ReferencesService } from '../records/references.service.js';
 import { chosenSla } from '../sla/sla-choice.js';
 import { slaEnded, slaNotPaused, slaNotSet, slaPaused } from '../sla/sla.errors.js';
 import { pauseClock, resumeClock, settleClocks } from '../sla/sla.queries.js';
+import { findCandidates } from '../similarity/similarity.queries.js';
+import { mostRelated } from '../similarity/similarity.js';
 import { StatusesService } from '../statuses/statuses.service.js';
 import { TasksService } from '../tasks/tasks.service.js';
 import { toCaseDetail } from './case.mapper.js';
@@ -50,6 +53,7 @@ import type {
   CreateCase,
   ListedCase,
   BulkUpdateCases,
+  SimilarCase,
   UpdateCase,
 } from './cases.schema.js';
 
@@ -205,6 +209,16 @@ export class CasesService {
       name: 'cases',
       rows: (shape) => listCases(sql, principal, shape),
       count: (shape) => countRecords(sql, principal, CASE_TABLES, shape),
+    });
+  }
+
+  /** At most fifty related cases, the most related first. */
+  async similar(principal: Principal, id: string): Promise<SimilarCase[]> {
+    const sql = this.database.sqlFor(principal);
+    await openParent(sql, principal, { kind: 'case', id, notFound: caseNotFound });
+    const candidates = await findCandidates(sql, principal, 'case', id);
+    return mostRelated(candidates).map(({ record, score, band, signals }) => {
+      return { case: record, score, band, signals };
     });
   }
 

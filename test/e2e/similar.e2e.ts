@@ -1,11 +1,13 @@
-import type { Alert, SimilarAlert } from '../../src/alerts/alerts.schema.js';
 import { similarAlertSchema } from '../../src/alerts/alerts.schema.js';
+import type { Alert, SimilarAlert } from '../../src/alerts/alerts.schema.js';
+import { similarCaseSchema } from '../../src/cases/cases.schema.js';
+import type { SimilarCase } from '../../src/cases/cases.schema.js';
 import { startTestApp } from '../app.js';
 import type { Agent, TestApp } from '../app.js';
 import { addKey, addRecords, createTenant, linkOrganizations, unique } from '../factories.js';
 import type { Tenant } from '../factories.js';
 import { expectMatches, expectProblem } from '../matchers.js';
-import { outcomesOf } from '../outcomes.js';
+import { MISSING_ID, outcomesOf } from '../outcomes.js';
 
 let api: TestApp;
 let tenant: Tenant;
@@ -16,6 +18,7 @@ beforeAll(async () => {
   api = await startTestApp();
   tenant = await createTenant(api.db);
   other = await createTenant(api.db);
+  await linkOrganizations(api.db, tenant.organizationId, other.organizationId);
 });
 
 beforeEach(() => {
@@ -31,23 +34,33 @@ const ip = (data: string, rest: object = {}) => ({ dataType: 'ip', data, ...rest
 /** A value that no other test uses. */
 const freshIp = () => `2001:db8::${unique('x').slice(-12).match(/.{4}/g)?.join(':') ?? ''}`;
 
-async function create(body: object, agent = http): Promise<Alert> {
+type Kind = 'alerts' | 'cases';
+
+async function createA(kind: Kind, body: object, agent = http): Promise<Alert> {
   const response = await agent
-    .post('/api/alerts')
+    .post(`/api/${kind}`)
     .send({ title: unique('Alert'), statusValue: 'new', severity: 2, ...body });
   expect(response.status).toBe(200);
   return response.body as Alert;
 }
 
-async function similarTo({ id }: { readonly id: string }, agent = http): Promise<SimilarAlert[]> {
-  const response = await agent.get(`/api/alerts/${id}/similar`);
+const schemas = { alerts: similarAlertSchema.array(), cases: similarCaseSchema.array() };
+
+type Similar = SimilarAlert | SimilarCase;
+
+async function similarToA(kind: Kind, id: string, agent = http): Promise<Similar[]> {
+  const response = await agent.get(`/api/${kind}/${id}/similar`);
   expect({ status: response.status, body: response.text }).toMatchObject({ status: 200 });
-  return expectMatches(similarAlertSchema.array(), response.body);
+  return expectMatches<(typeof schemas)[Kind]>(schemas[kind], response.body);
 }
 
-const idsOf = (items: readonly SimilarAlert[]) => items.map(({ alert }) => alert.id);
+const recordOf = (item: Similar) => ('alert' in item ? item.alert : item.case);
+const idsOf = (items: readonly Similar[]) => items.map((item) => recordOf(item).id);
 
-describe('GET /alerts/:id/similar', () => {
+describe.each<Kind>(['alerts', 'cases'])('GET /%s/:id/similar', (kind) => {
+  const create = (body: object, agent = http) => createA(kind, body, agent);
+  const similarTo = ({ id }: { readonly id: string }, agent = http) => similarToA(kind, id, agent);
+
   it('lists what shares observables, the most related first, and says why', async () => {
     const [first, second] = [freshIp(), freshIp()];
     const origin = { type: 'edr', source: 'sentinel' };
@@ -64,23 +77,24 @@ describe('GET /alerts/:id/similar', () => {
     });
     const far = await create({ title: 'Something else', observables: [ip(first)] });
     const items = await similarTo(subject);
-    expect(items).toEqual([
+    expect(items.map(recordOf)).toEqual([
       {
-        alert: {
-          id: near.id,
-          tinyId: near.tinyId,
-          title: near.title,
-          severity: 2,
-          statusValue: 'new',
-          createdAt: near.createdAt,
-        },
+        id: near.id,
+        tinyId: near.tinyId,
+        title: near.title,
+        severity: 2,
+        statusValue: 'new',
+        createdAt: near.createdAt,
+      },
+      expect.objectContaining({ id: far.id }),
+    ]);
+    expect(items).toMatchObject([
+      {
         score: 86,
         band: 'high',
         signals: { observables: 2, title: 1, source: true, type: true, timeProximityHours: 0 },
-        case: null,
       },
-      expect.objectContaining({
-        alert: expect.objectContaining({ id: far.id }) as unknown,
+      {
         band: 'weak',
         signals: {
           observables: 1,
@@ -89,7 +103,7 @@ describe('GET /alerts/:id/similar', () => {
           type: false,
           timeProximityHours: 0,
         },
-      }),
+      },
     ]);
   });
 
@@ -104,32 +118,14 @@ describe('GET /alerts/:id/similar', () => {
   it('lists the nearest in time of many, at most fifty', async () => {
     const at = new Date('2026-03-01T08:00:00Z');
     const own = await createTenant(api.db);
-    const [subjectId = ''] = await addRecords(api.db, 'alerts', own, 120, at);
+    const [subjectId = ''] = await addRecords(api.db, kind, own, 120, at);
     const items = await similarTo({ id: subjectId }, api.http(own.key));
     expect(items).toHaveLength(50);
     expect(new Set(idsOf(items)).size).toBe(50);
     expect(idsOf(items)).not.toContain(subjectId);
   });
 
-  it('shows the case of a related alert where the caller may see it', async () => {
-    const value = freshIp();
-    const subject = await create({ observables: [ip(value)] });
-    const related = await create({ observables: [ip(value)] });
-    const promoted = await http.post('/api/alerts/create-case').send({
-      title: 'The case',
-      statusValue: 'new',
-      severity: 2,
-      tlp: 4,
-      alertIds: [related.id],
-    });
-    const { caseId } = promoted.body as { caseId: string };
-    const [item] = await similarTo(subject);
-    expect(item?.case).toMatchObject({ id: caseId, title: 'The case', statusValue: 'new' });
-    const low = api.http((await addKey(api.db, tenant, { tlpMax: 2 })).key);
-    expect((await similarTo(subject, low))[0]?.case).toBeNull();
-  });
-
-  it('leaves out deleted alerts, and observables that are to be ignored', async () => {
+  it('leaves out deleted records, and observables that are to be ignored', async () => {
     const [value, ignored] = [freshIp(), freshIp()];
     const subject = await create({
       observables: [ip(value), ip(ignored, { ignoreSimilarity: true })],
@@ -138,11 +134,11 @@ describe('GET /alerts/:id/similar', () => {
     await create({ observables: [ip(ignored)] });
     await create({ observables: [ip(value, { ignoreSimilarity: true })] });
     expect(idsOf(await similarTo(subject))).toEqual([deleted.id]);
-    await http.delete(`/api/alerts/${deleted.id}`);
+    await http.delete(`/api/${kind}/${deleted.id}`);
     expect(await similarTo(subject)).toEqual([]);
   });
 
-  it('leaves out alerts and observables above the clearance', async () => {
+  it('leaves out records and observables above the clearance', async () => {
     const [open, secret] = [freshIp(), freshIp()];
     const subject = await create({ observables: [ip(open), ip(secret, { tlp: 4 })] });
     const red = await create({ tlp: 4, observables: [ip(open)] });
@@ -157,7 +153,6 @@ describe('GET /alerts/:id/similar', () => {
 
   it('never crosses tenants, and shows a guest only what is shared with it', async () => {
     const value = freshIp();
-    await linkOrganizations(api.db, tenant.organizationId, other.organizationId);
     const organizations = [tenant.organizationId, other.organizationId];
     const subject = await create({ organizations, observables: [ip(value)] });
     const own = await create({ observables: [ip(value)] });
@@ -172,26 +167,67 @@ describe('GET /alerts/:id/similar', () => {
 
   const missing = {
     method: 'get',
-    path: () => '/api/alerts/01900000-0000-7000-8000-00000000ffff/similar',
+    path: () => `/api/${kind}/${MISSING_ID}/similar`,
   } as const;
 
   outcomes.unauthenticated(missing);
-  outcomes.insufficientScope(missing, 'alerts:read', ['alerts:write', 'cases:read']);
+  outcomes.insufficientScope(
+    missing,
+    `${kind}:read`,
+    kind === 'alerts' ? ['alerts:write', 'cases:read'] : ['cases:write', 'alerts:read'],
+  );
 
-  it('answers 403 to an alert above the clearance', async () => {
+  it('answers 403 to a record above the clearance', async () => {
     const red = await create({ tlp: 4 });
     const low = api.http((await addKey(api.db, tenant, { tlpMax: 2 })).key);
-    expectProblem(await low.get(`/api/alerts/${red.id}/similar`), 403, 'CLEARANCE_TLP');
+    expectProblem(await low.get(`/api/${kind}/${red.id}/similar`), 403, 'CLEARANCE_TLP');
   });
 
   outcomes.notFound(
     'get',
-    (id) => `/api/alerts/${id}/similar`,
-    'ALERT_NOT_FOUND',
+    (id) => `/api/${kind}/${id}/similar`,
+    kind === 'alerts' ? 'ALERT_NOT_FOUND' : 'CASE_NOT_FOUND',
     async () => {
       const deleted = await create({});
-      await http.delete(`/api/alerts/${deleted.id}`);
+      await http.delete(`/api/${kind}/${deleted.id}`);
       return [deleted.id, (await create({}, api.http(other.key))).id];
     },
   );
+});
+
+describe('GET /alerts/:id/similar', () => {
+  it('shows the case of a related alert where the caller may see it', async () => {
+    const value = freshIp();
+    const subject = await createA('alerts', { observables: [ip(value)] });
+    const related = await createA('alerts', { observables: [ip(value)] });
+    const promoted = await http.post('/api/alerts/create-case').send({
+      title: 'The case',
+      statusValue: 'new',
+      severity: 2,
+      tlp: 4,
+      alertIds: [related.id],
+    });
+    const { caseId } = promoted.body as { caseId: string };
+    const [item] = (await similarToA('alerts', subject.id)) as SimilarAlert[];
+    expect(item?.case).toMatchObject({ id: caseId, title: 'The case', statusValue: 'new' });
+    const low = api.http((await addKey(api.db, tenant, { tlpMax: 2 })).key);
+    expect(((await similarToA('alerts', subject.id, low)) as SimilarAlert[])[0]?.case).toBeNull();
+  });
+});
+
+describe('GET /cases/:id/similar', () => {
+  it('finds cases that share what many newer alerts hold as well', async () => {
+    const value = freshIp();
+    const subject = await createA('cases', { observables: [ip(value)] });
+    const related = await createA('cases', { observables: [ip(value)] });
+    const alerts = Array.from({ length: 250 }, () => ({
+      title: unique('Alert'),
+      statusValue: 'new',
+      severity: 1,
+      observables: [ip(value)],
+    }));
+    const stored = await http.post('/api/alerts/bulk').send({ alerts });
+    expect(stored.body).toMatchObject({ createdCount: 250 });
+    expect(idsOf(await similarToA('cases', subject.id))).toEqual([related.id]);
+  });
 });

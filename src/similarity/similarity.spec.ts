@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { bandOf, scoreOf } from './alert-similarity.js';
-import type { Signals } from './alert-similarity.js';
+import { bandOf, scoreOf } from './similarity.js';
+import type { Signals } from './similarity.js';
 
 const NOTHING: Signals = {
   observables: 0,

@@ -1,4 +1,4 @@
-/** What two alerts have in common. */
+/** What two records of a kind have in common. */
 export interface Signals {
   /** Observables of equal type and value. */
   readonly observables: number;
@@ -22,7 +22,7 @@ const HIGH_MIN = 70;
 const POTENTIAL_MIN = 40;
 
 /**
- * How related two alerts are, 0…100, as the sum of what each signal says.
+ * How related two records are, 0…100, as the sum of what each signal says.
  *
  * Each further shared observable counts half of the one before: one gives half of the points, three
  * give seven eighths.
@@ -42,4 +42,29 @@ export function scoreOf(signals: Signals): number {
 export function bandOf(score: number): Band {
   if (score >= HIGH_MIN) return 'high';
   return score >= POTENTIAL_MIN ? 'potential' : 'weak';
+}
+
+/** How much a record is related, and why. */
+export interface Relation {
+  readonly score: number;
+  readonly band: Band;
+  readonly signals: Signals;
+}
+
+interface Found {
+  readonly record: { readonly createdAt: string };
+  readonly signals: Signals;
+}
+
+const SIMILAR_MAX = 50;
+
+/** At most fifty of the candidates with their relation, the most related first, the newest of equals. */
+export function mostRelated<C extends Found>(candidates: readonly C[]): (C & Relation)[] {
+  return candidates
+    .map((candidate) => {
+      const score = scoreOf(candidate.signals);
+      return { ...candidate, score, band: bandOf(score) };
+    })
+    .sort((a, b) => b.score - a.score || (a.record.createdAt < b.record.createdAt ? 1 : -1))
+    .slice(0, SIMILAR_MAX);
 }
