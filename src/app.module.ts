@@ -10,6 +10,7 @@ import { AuthGuard } from './auth/auth.guard.js';
 import { AuthModule } from './auth/auth.module.js';
 import { ScopeGuard } from './auth/scope.guard.js';
 import { CaseTemplatesModule } from './case-templates/case-templates.module.js';
+import { CaseLinksModule } from './case-links/case-links.module.js';
 import { CasesModule } from './cases/cases.module.js';
 import { ClientsModule } from './clients/clients.module.js';
 import { AnswerInterceptor } from './common/answer.interceptor.js';
@@ -38,6 +39,7 @@ import { UsersModule } from './users/users.module.js';
 const FEATURES = [
   AlertsModule,
   CasesModule,
+  CaseLinksModule,
   ObservablesModule,
   ActivitiesModule,
   AttachmentsModule,

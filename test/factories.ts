@@ -314,6 +314,7 @@ const WRITTEN_TABLES = [
   'case_shares',
   'case_tags',
   'case_teams',
+  'case_links',
   'observables',
   'attachments',
   'comments',

@@ -15,7 +15,7 @@ import { openParent } from '../records/parent.js';
 import { forEachRecord } from '../records/record-bulk.js';
 import type { BulkDelete, BulkDeleted, BulkUpdated } from '../records/record-bulk.js';
 import { listPage } from '../records/record-list.js';
-import { countRecords, lockRecord } from '../records/record-reads.js';
+import { countRecords, lockRecords } from '../records/record-reads.js';
 import { linkedCaseSql } from '../records/record-sql.js';
 import { toRecordText } from '../records/record-text.js';
 import { RecordUpdater } from '../records/record-updater.service.js';
@@ -132,7 +132,7 @@ export class AlertsService {
   private access(principal: Principal, id: string): RecordAccess<AlertRow> {
     return {
       kind: 'alert',
-      lock: (tx) => lockRecord(sqlIn(tx), principal, ALERT_TABLES, id),
+      lock: async (tx) => (await lockRecords(sqlIn(tx), principal, ALERT_TABLES, [id])).has(id),
       read: (tx) => findAlert(sqlIn(tx), principal, id),
       notFound: alertNotFound,
     };

@@ -3,3 +3,12 @@ import { AppError } from '../common/errors.js';
 export function caseNotFound(): AppError {
   return new AppError('CASE_NOT_FOUND', 'No such case.');
 }
+
+/** 409: what the case held went to another one, which its `primaryCaseId` names; it takes nothing more. */
+export function caseMerged(conflictingId: string): AppError {
+  return new AppError(
+    'CASE_MERGED',
+    `Case ${conflictingId} was merged into another one, which its primaryCaseId names: use that one, or open this one again.`,
+    { conflictingId },
+  );
+}

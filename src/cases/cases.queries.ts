@@ -196,3 +196,24 @@ export async function releaseAlerts(
     [caseId, statusId],
   );
 }
+
+/** The cases that were merged into these, or are linked with them: what a merge or a deletion changes as well. */
+export async function relatedCases(sql: Sql, ids: readonly string[]): Promise<string[]> {
+  const rows = await sql<{ id: string }>(
+    `SELECT CASE WHEN case_id = ANY($1::uuid[]) THEN other_case_id ELSE case_id END AS id FROM case_links
+     WHERE case_id = ANY($1::uuid[]) OR other_case_id = ANY($1::uuid[])
+     UNION SELECT id FROM cases WHERE primary_case_id = ANY($1::uuid[]) AND deleted_at IS NULL`,
+    [ids],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** Lets the cases that were merged into one that goes point to none; answers their ids. */
+export async function forgetPrimary(sql: Sql, primaryId: string): Promise<string[]> {
+  const rows = await sql<{ id: string }>(
+    `UPDATE cases SET primary_case_id = NULL, version = version + 1, updated_at = now()
+     WHERE primary_case_id = $1::uuid AND deleted_at IS NULL RETURNING id`,
+    [primaryId],
+  );
+  return rows.map(({ id }) => id);
+}

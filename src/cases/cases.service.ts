@@ -9,6 +9,7 @@ import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
 import { CaseTemplatesService } from '../case-templates/case-templates.service.js';
 import { referencesNotFound } from '../common/errors.js';
+import { deleteLinks } from '../case-links/case-links.queries.js';
 import { NO_PRECONDITION } from '../common/etag.js';
 import type { Precondition } from '../common/etag.js';
 import type { JsonText } from '../common/json-text.js';
@@ -25,7 +26,7 @@ import { openParent } from '../records/parent.js';
 import { forEachRecord } from '../records/record-bulk.js';
 import type { BulkDelete, BulkDeleted, BulkUpdated } from '../records/record-bulk.js';
 import { listPage } from '../records/record-list.js';
-import { countRecords, lockRecord } from '../records/record-reads.js';
+import { countRecords, lockRecords } from '../records/record-reads.js';
 import { toRecordText } from '../records/record-text.js';
 import { RecordUpdater } from '../records/record-updater.service.js';
 import type { RecordAccess } from '../records/record-updater.service.js';
@@ -45,7 +46,15 @@ import type { CompleteCase } from './case-template-use.js';
 import { caseConditions } from './case-filter.js';
 import type { CaseListQuery } from './case-filter.js';
 import { caseNotFound } from './cases.errors.js';
-import { findCase, findCaseText, insertCase, listCases, releaseAlerts } from './cases.queries.js';
+import {
+  findCase,
+  findCaseText,
+  forgetPrimary,
+  insertCase,
+  listCases,
+  relatedCases,
+  releaseAlerts,
+} from './cases.queries.js';
 import type { NewCases } from './cases.queries.js';
 import type {
   Case,
@@ -275,19 +284,27 @@ export class CasesService {
     return toCaseDetail(row);
   }
 
-  /** Deletes the case; its alerts go back to the status `new`. */
+  /**
+   * Deletes the case with its links; its alerts go back to the status `new`, and what was merged into it
+   * points nowhere.
+   */
   async remove(principal: Principal, id: string, precondition: Precondition): Promise<void> {
     const fresh = await this.statuses.resolve(principal, 'alert', 'new', 'statusValue');
     await this.database.transaction(principal, async (tx) => {
+      const sql = sqlIn(tx);
+      await lockRecords(sql, principal, CASE_TABLES, [id, ...(await relatedCases(sql, [id]))]);
       const row = await this.updater.open(tx, principal, this.access(principal, id), precondition);
       assertOwner(principal, row.ownerOrganizationId, 'delete the case');
-      await softDelete(sqlIn(tx), 'case', id);
-      const released = await releaseAlerts(sqlIn(tx), id, fresh.id);
+      await softDelete(sql, 'case', id);
+      const released = await releaseAlerts(sql, id, fresh.id);
+      const unlinked = await deleteLinks(sql, id);
+      const merged = await forgetPrimary(sql, id);
+      const { tlp, pap, ownerOrganizationId: organizationId } = row;
       const oldValue = { id, tinyId: row.tinyId };
       await recordActivities(tx, principal, [
         { caseId: id, action: 'deleted' },
         ...released.flatMap(({ alertId, statusValue }): ActivityEvent[] => [
-          { alertId, action: 'removed', fieldName: 'case', oldValue, tlp: row.tlp, pap: row.pap },
+          { alertId, action: 'removed', fieldName: 'case', oldValue, tlp, pap },
           {
             alertId,
             action: 'statusChanged',
@@ -296,14 +313,34 @@ export class CasesService {
             newValue: fresh.value,
           },
         ]),
+        ...unlinked.map((caseId): ActivityEvent => {
+          return { caseId, action: 'removed', fieldName: 'links', oldValue, tlp, pap };
+        }),
+        ...merged.map((caseId): ActivityEvent => {
+          return { caseId, action: 'updated', fieldName: 'primaryCaseId', oldValue: id, tlp, pap };
+        }),
       ]);
-      await this.audit.record(tx, principal, {
-        action: 'case.deleted',
-        targetKind: 'case',
-        targetId: id,
-        organizationId: row.ownerOrganizationId,
-        changes: released.map(({ alertId }) => ({ field: 'alerts', old: alertId, new: null })),
-      });
+      await this.audit.record(
+        tx,
+        principal,
+        {
+          action: 'case.deleted',
+          targetKind: 'case',
+          targetId: id,
+          organizationId,
+          changes: [
+            ...released.map(({ alertId }) => ({ field: 'alerts', old: alertId, new: null })),
+            ...unlinked.map((caseId) => ({ field: 'links', old: caseId, new: null })),
+          ],
+        },
+        ...merged.map((targetId) => ({
+          action: 'case.updated',
+          targetKind: 'case',
+          targetId,
+          organizationId,
+          changes: [{ field: 'primaryCaseId', old: id, new: null }],
+        })),
+      );
     });
   }
 
@@ -336,7 +373,7 @@ export class CasesService {
   private access(principal: Principal, id: string): RecordAccess<CaseDetailRow> {
     return {
       kind: 'case',
-      lock: (tx) => lockRecord(sqlIn(tx), principal, CASE_TABLES, id),
+      lock: async (tx) => (await lockRecords(sqlIn(tx), principal, CASE_TABLES, [id])).has(id),
       read: (tx) => findCase(sqlIn(tx), principal, id),
       notFound: caseNotFound,
     };

@@ -117,6 +117,11 @@ export const ERROR_CODES = {
     status: 409,
     meaning: 'The case is closed. Send `?reopen=true` to open it again.',
   },
+  CASE_MERGED: {
+    status: 409,
+    meaning:
+      'A case was merged into another one and takes nothing more; `conflictingId` names it, its `primaryCaseId` the other.',
+  },
   REQUIRED_FIELDS_EMPTY: {
     status: 409,
     meaning:

@@ -6,20 +6,23 @@ import type { Principal } from '../auth/principal.js';
 import { SqlParams } from '../database/sql.js';
 import type { Sql } from '../database/sql.js';
 
-/** Holds the row of a visible record until the transaction ends; false when there is none. */
-export async function lockRecord(
+/**
+ * Holds the rows of the visible ones among these records until the transaction ends, in one order for
+ * everybody; answers their ids.
+ */
+export async function lockRecords(
   sql: Sql,
   principal: Principal,
   tables: SharedTables,
-  id: string,
-): Promise<boolean> {
+  ids: readonly string[],
+): Promise<ReadonlySet<string>> {
   const params = new SqlParams();
-  const where = `r.id = ${params.add(id, 'uuid')} AND r.deleted_at IS NULL AND ${visibleTo(principal, tables, 'r', params)}`;
-  const rows = await sql(
-    `SELECT r.id FROM ${tables.records} r WHERE ${where} FOR UPDATE`,
+  const where = `r.id = ANY(${params.add(ids, 'uuid[]')}) AND r.deleted_at IS NULL AND ${visibleTo(principal, tables, 'r', params)}`;
+  const rows = await sql<{ id: string }>(
+    `SELECT r.id FROM ${tables.records} r WHERE ${where} ORDER BY r.id FOR UPDATE OF r`,
     params.values,
   );
-  return rows.length > 0;
+  return new Set(rows.map(({ id }) => id));
 }
 
 /** How many records a list holds, counting no further than `shape.limit`. */
