@@ -21,6 +21,9 @@ const filters = {
 
 export const alertListQuery = listQuery(RECORD_SORT_FIELDS, filters);
 
+/** The list of the alerts of one case. */
+export const caseAlertListQuery = listQuery(RECORD_SORT_FIELDS, {});
+
 /** The list's filters as JSON. */
 export const alertSearchBody = searchBody('SearchAlerts', RECORD_SORT_FIELDS, filters, {
   q: 'powershell',
@@ -30,6 +33,7 @@ export const alertSearchBody = searchBody('SearchAlerts', RECORD_SORT_FIELDS, fi
 });
 
 export type AlertListQuery = z.output<typeof alertListQuery>;
+export type CaseAlertListQuery = z.output<typeof caseAlertListQuery>;
 
 export const alertSearchAnswer = searchAnswer('AlertSearchAnswer', alertSchema);
 

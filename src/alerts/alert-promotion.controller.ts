@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Param, Post, Query } from '@nestjs/common';
+import { Body, Controller, Param, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { Auth, Caller } from '../auth/auth.decorator.js';
@@ -62,16 +62,5 @@ export class AlertPromotionController {
       isInPath: true,
     });
     return alert;
-  }
-
-  @Delete('cases/:id/alerts/:alertId')
-  @Auth('cases:write', 'alerts:write')
-  @Answers('Take an alert off a case', null)
-  unlink(
-    @Caller() principal: Principal,
-    @Param('id', { schema: idSchema }) id: string,
-    @Param('alertId', { schema: idSchema }) alertId: string,
-  ): Promise<void> {
-    return this.promotion.unlink(principal, id, alertId);
   }
 }

@@ -8,10 +8,16 @@ import { AlertPromotionController } from './alert-promotion.controller.js';
 import { AlertPromotionService } from './alert-promotion.service.js';
 import { AlertsController } from './alerts.controller.js';
 import { AlertsService } from './alerts.service.js';
+import { CaseAlertsController } from './case-alerts.controller.js';
 
 @Module({
   imports: [RecordsModule, ObservablesModule, CasesModule],
-  controllers: [AlertsController, AlertFilesController, AlertPromotionController],
+  controllers: [
+    AlertsController,
+    AlertFilesController,
+    AlertPromotionController,
+    CaseAlertsController,
+  ],
   providers: [AlertsService, AlertIntakeService, AlertPromotionService],
   exports: [AlertsService],
 })

@@ -3,6 +3,7 @@ import { ALERT_TABLES, assertCleared, assertOwner } from '../access/access.js';
 import { recordActivities } from '../activities/activity.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
+import { caseNotFound } from '../cases/cases.errors.js';
 import { NO_PRECONDITION } from '../common/etag.js';
 import type { Precondition } from '../common/etag.js';
 import type { JsonText } from '../common/json-text.js';
@@ -27,7 +28,7 @@ import { mostRelated } from '../similarity/similarity.js';
 import { toAlert } from './alert.mapper.js';
 import type { AlertRow } from './alert.mapper.js';
 import { alertConditions } from './alert-filter.js';
-import type { AlertListQuery } from './alert-filter.js';
+import type { AlertListQuery, CaseAlertListQuery } from './alert-filter.js';
 import { alertNotFound } from './alerts.errors.js';
 import { findAlert, findAlertText, listAlerts } from './alerts.queries.js';
 import type { Alert, BulkUpdateAlerts, SimilarAlert, UpdateAlert } from './alerts.schema.js';
@@ -58,6 +59,17 @@ export class AlertsService {
       rows: (shape) => listAlerts(sql, principal, shape),
       count: (shape) => countRecords(sql, principal, ALERT_TABLES, shape),
     });
+  }
+
+  /** The alerts of a case that must be there (404) and within clearance (403). */
+  async listOfCase(
+    principal: Principal,
+    caseId: string,
+    query: CaseAlertListQuery,
+  ): Promise<Page<JsonText<Alert>>> {
+    const parent = { kind: 'case', id: caseId, notFound: caseNotFound } as const;
+    await openParent(this.database.sqlFor(principal), principal, parent);
+    return this.list(principal, { ...query, caseId });
   }
 
   /** At most fifty related alerts, the most related first. */

@@ -16,7 +16,7 @@ import {
 } from '../factories.js';
 import type { Tenant } from '../factories.js';
 import { expectInvalid, expectMatches, expectProblem } from '../matchers.js';
-import { MISSING_ID, outcomesOf } from '../outcomes.js';
+import { MISSING_ID, nextLink, outcomesOf, readAll } from '../outcomes.js';
 
 let api: TestApp;
 let tenant: Tenant;
@@ -793,6 +793,91 @@ describe('POST /alerts/merge/:caseId', () => {
     expect(await readAlert(free.id)).toEqual(free);
     expect(await readCase(target.id)).toEqual(target);
   });
+});
+
+describe('GET /cases/:id/alerts', () => {
+  const listed = async (id: string, agent = http, query = ''): Promise<string[]> => {
+    const response = await agent.get(`/api/cases/${id}/alerts${query}`);
+    ok(response);
+    return expectMatches(z.array(alertSchema), response.body).map((each) => each.id);
+  };
+
+  it('lists the alerts of the case as the list of alerts does, and pages through them', async () => {
+    const alerts = [await alert({ severity: 4 }), await alert({ severity: 1 }), await alert()];
+    const opened = await promoted(alerts);
+    await promoted([await alert()]);
+    const ids = alerts.map(({ id }) => id);
+    expect(await listed(opened.id)).toEqual([...ids].reverse());
+    expect(await listed(opened.id, http, '?sort=severity')).toEqual([ids[1], ids[2], ids[0]]);
+    const path = `/api/cases/${opened.id}/alerts?limit=2&sort=createdAt`;
+    expect((await readAll<Alert>(http, path)).map(({ id }) => id)).toEqual(ids);
+    const counted = await http.get(`${path}&count=true`);
+    expect(counted.headers['x-total-count']).toBe('3');
+    const [first] = counted.body as Alert[];
+    expect(first).toEqual(
+      ((await http.get(`/api/alerts?caseId=${opened.id}&sort=createdAt`)).body as Alert[])[0],
+    );
+  });
+
+  it('leaves out what is deleted, unlinked, or above the clearance', async () => {
+    const alerts = [await alert({ tlp: 1 }), await alert({ tlp: 4 }), await alert(), await alert()];
+    const [open, red, deleted, free] = alerts.map(({ id }) => id);
+    const opened = await newCase({ tlp: 1 });
+    await mergeAll([open ?? '', deleted ?? '', free ?? ''], opened.id);
+    await api.db.rows('UPDATE alerts SET case_id = $2 WHERE id = $1', [red, opened.id]);
+    await http.delete(`/api/alerts/${deleted ?? ''}`);
+    await unlink(opened.id, free ?? '');
+    expect(await listed(opened.id)).toEqual([red, open]);
+    const { key } = await addKey(api.db, tenant, { tlpMax: 2 });
+    expect(await listed(opened.id, api.http(key))).toEqual([open]);
+    const counted = await api.http(key).get(`/api/cases/${opened.id}/alerts?count=true`);
+    expect(counted.headers['x-total-count']).toBe('1');
+  });
+
+  it('shows a guest of the case the alerts that are shared with it too', async () => {
+    const [both, own] = [await alert(shared()), await alert()];
+    const opened = await promoted([both, own], { organizations: [guest.organizationId] });
+    expect(await listed(opened.id, api.http(guest.key))).toEqual([both.id]);
+  });
+
+  it('answers 400 to a filter, and to the cursor of another case', async () => {
+    const opened = await promoted([await alert(), await alert()]);
+    const elsewhere = await promoted([await alert()]);
+    expectInvalid(await http.get(`/api/cases/${opened.id}/alerts?status=new`), ['status']);
+    const next = nextLink(await http.get(`/api/cases/${opened.id}/alerts?limit=1`)) ?? '';
+    const response = await http.get(next.replace(opened.id, elsewhere.id));
+    expectInvalid(response, ['cursor'], 'INVALID_CURSOR');
+  });
+
+  outcomes.unauthenticated({ method: 'get', path: () => `/api/cases/${MISSING_ID}/alerts` });
+
+  it.each([[['cases:read']], [['alerts:read']]] as const)(
+    'answers 403 to a key with %j: both read scopes are needed',
+    async (scopes) => {
+      const opened = await newCase();
+      const { key } = await addKey(api.db, tenant, { scopes });
+      const response = await api.http(key).get(`/api/cases/${opened.id}/alerts`);
+      expectProblem(response, 403, 'INSUFFICIENT_SCOPE');
+    },
+  );
+
+  it('answers 403 to a case above the clearance', async () => {
+    const opened = await newCase({ tlp: 4 });
+    const { key } = await addKey(api.db, tenant, { tlpMax: 2 });
+    const response = await api.http(key).get(`/api/cases/${opened.id}/alerts`);
+    expectProblem(response, 403, 'CLEARANCE_TLP');
+  });
+
+  outcomes.notFound(
+    'get',
+    (id) => `/api/cases/${id}/alerts`,
+    'CASE_NOT_FOUND',
+    async () => {
+      const deleted = await newCase();
+      await http.delete(`/api/cases/${deleted.id}`);
+      return [deleted.id, (await newCase({}, api.http(other.key))).id];
+    },
+  );
 });
 
 describe('DELETE /cases/:id/alerts/:alertId', () => {
