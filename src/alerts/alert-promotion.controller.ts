@@ -3,6 +3,8 @@ import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { Auth, Caller } from '../auth/auth.decorator.js';
 import type { Principal } from '../auth/principal.js';
+import { mergeQuery } from '../cases/cases.schema.js';
+import type { MergeQuery } from '../cases/cases.schema.js';
 import { Answers } from '../common/answers.decorator.js';
 import { idSchema } from '../common/fields.js';
 import { AlertPromotionService } from './alert-promotion.service.js';
@@ -11,15 +13,8 @@ import {
   caseFromAlertsSchema,
   createCaseFromAlertsSchema,
   mergeAlertsSchema,
-  mergeQuery,
 } from './alerts.schema.js';
-import type {
-  Alert,
-  CaseFromAlerts,
-  CreateCaseFromAlerts,
-  MergeAlerts,
-  MergeQuery,
-} from './alerts.schema.js';
+import type { Alert, CaseFromAlerts, CreateCaseFromAlerts, MergeAlerts } from './alerts.schema.js';
 
 @ApiTags('Alerts')
 @Controller()

@@ -50,6 +50,8 @@ export interface ReceivingCase extends Marking {
   readonly customFields: Record<string, unknown>;
   readonly stage: string;
   readonly statusValue: string;
+  /** Whether it was merged into another case. */
+  readonly isMerged: boolean;
 }
 
 /** Holds the case until the transaction ends; null when it is not there for the caller. */
@@ -62,7 +64,7 @@ export async function lockReceivingCase(
   const where = `r.id = ${params.add(id, 'uuid')} AND r.deleted_at IS NULL AND ${visibleTo(principal, CASE_TABLES, 'r', params)}`;
   const [row] = await sql<{ case: ReceivingCase }>(
     `SELECT json_build_object('id', r.id, 'tinyId', r.tiny_id, 'organizationId', r.organization_id, 'description', r.description,
-       'customFields', r.custom_fields, 'tlp', r.tlp, 'pap', r.pap, 'stage', (SELECT s.stage FROM statuses s WHERE s.id = r.status_id),
+       'customFields', r.custom_fields, 'tlp', r.tlp, 'pap', r.pap, 'isMerged', r.primary_case_id IS NOT NULL, 'stage', (SELECT s.stage FROM statuses s WHERE s.id = r.status_id),
        'statusValue', (SELECT s.value FROM statuses s WHERE s.id = r.status_id)) AS case
      FROM cases r WHERE ${where} FOR UPDATE`,
     params.values,

@@ -7,16 +7,16 @@ import type { ActivityEvent } from '../activities/activity.js';
 import { copyAttachments, countAlertAttachments } from '../attachments/attachments.queries.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
-import { caseNotFound } from '../cases/cases.errors.js';
+import { caseMerged, caseNotFound, ownersDiffer } from '../cases/cases.errors.js';
 import { CasesService } from '../cases/cases.service.js';
 import { referencesNotFound } from '../common/errors.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
 import type { Sql, Tx } from '../database/sql.js';
 import { changesBetween, strictest, toActivities } from '../records/record-changes.js';
+import { describeMerged, uniteCustomFields } from '../records/record-merge.js';
 import { bumpVersion, writeColumns } from '../records/record-writes.js';
 import { StatusesService } from '../statuses/statuses.service.js';
-import { describeMerged, uniteCustomFields } from './alert-promotion.js';
 import {
   copyObservables,
   copyTags,
@@ -28,7 +28,7 @@ import {
 import type { PromotableAlert, ReceivingCase } from './alert-promotion.queries.js';
 import { toAlert } from './alert.mapper.js';
 import type { AlertRow } from './alert.mapper.js';
-import { alertInCase, alertNotFound, caseClosed, ownersDiffer } from './alerts.errors.js';
+import { alertInCase, alertNotFound } from './alerts.errors.js';
 import { findAlert } from './alerts.queries.js';
 import type { Alert, CreateCaseFromAlerts } from './alerts.schema.js';
 
@@ -139,18 +139,15 @@ export class AlertPromotionService {
   ): Promise<void> {
     if (alerts.some((alert) => alert.organizationId !== target.organizationId))
       throw ownersDiffer(target.id);
-    const isClosed = target.stage === 'Closed';
-    if (isClosed && !reopen) throw caseClosed(target.id);
-    const status = isClosed
-      ? await this.statuses.resolve({ transaction: tx }, 'case', 'in-progress', 'statusValue')
-      : null;
+    if (target.isMerged) throw caseMerged(target.id);
+    const status = await this.cases.reopening(tx, target, reopen);
     const sql = sqlIn(tx);
     const united = {
       ...strictest([target, ...alerts]),
-      description: describeMerged(target.description, alerts),
+      description: describeMerged(target.description, 'alert', alerts),
       customFields: uniteCustomFields(alerts, target.customFields),
     };
-    const untold = await writeColumns(sql, 'case', target.id, united, status);
+    const clocks = await writeColumns(sql, 'case', target.id, united, status);
     await this.unite(tx, principal, { ...united, id: target.id }, alerts);
     await bumpVersion(sql, 'case', target.id);
     const { id: caseId, tlp, pap, description, customFields, statusValue } = target;
@@ -159,7 +156,7 @@ export class AlertPromotionService {
         { tlp, pap, description, customFields, statusValue },
         { ...united, statusValue: status?.value ?? statusValue },
       ),
-      ...untold,
+      ...clocks.flatMap((clock) => clock.changes),
     ];
     await recordActivities(tx, principal, toActivities({ caseId }, changes, united));
     await this.audit.record(tx, principal, {

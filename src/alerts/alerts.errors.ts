@@ -21,15 +21,3 @@ export function alertInCase(alertId: string, caseId: string): AppError {
     conflictingId: caseId,
   });
 }
-
-export function caseClosed(caseId: string): AppError {
-  return new AppError('CASE_CLOSED', 'The case is closed. Send ?reopen=true to open it again.', {
-    conflictingId: caseId,
-  });
-}
-
-export function ownersDiffer(conflictingId: string): AppError {
-  return new AppError('OWNERS_DIFFER', 'Only records of one owning organization can be united.', {
-    conflictingId,
-  });
-}

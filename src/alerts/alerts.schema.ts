@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { createCaseSchema } from '../cases/cases.schema.js';
 import { invalidValue } from '../common/errors.js';
-import { idSchema, jsonObjectSchema, queryBoolean, reference } from '../common/fields.js';
+import { idSchema, jsonObjectSchema, reference } from '../common/fields.js';
 import { issuesToError } from '../common/issues.js';
 import { VALUES_MAX, parseModestJson } from '../common/modest-json.js';
 import { bulkUpdateBody } from '../records/record-bulk.js';
@@ -97,7 +97,8 @@ export const ALERT_WITH_FILES_EXAMPLE = {
  * @throws AppError `VALIDATION_FAILED`
  */
 export function parseAlertPart(json: string | null): CreateAlert {
-  if (json === null) throw invalidValue('alert', 'Required: the alert as JSON text.', 'invalid_type');
+  if (json === null)
+    throw invalidValue('alert', 'Required: the alert as JSON text.', 'invalid_type');
   const body = parseModestJson(json, VALUES_MAX);
   if (body === undefined) throw invalidValue('alert', 'must be JSON text of modest depth and size');
   const parsed = createAlertSchema.safeParse(body);
@@ -190,14 +191,6 @@ export const mergeAlertsSchema = z
   .meta({ id: 'MergeAlerts', example: { alertIds: ALERT_IDS } });
 
 export type MergeAlerts = z.output<typeof mergeAlertsSchema>;
-
-export const mergeQuery = z.strictObject({
-  reopen: queryBoolean
-    .default(false)
-    .meta({ description: 'Whether a closed case is opened again.' }),
-});
-
-export type MergeQuery = z.output<typeof mergeQuery>;
 
 const linkedCaseSchema = z.object({
   id: z.string(),

@@ -57,9 +57,7 @@ export class CaseLinksService {
     const sql = this.database.sqlFor(principal);
     await openEnd(sql, principal, caseId, caseNotFound);
     await openEnd(sql, principal, otherCaseId, caseNotFound);
-    const link = await findLink(sql, caseId, otherCaseId);
-    if (!link) throw caseNotFound();
-    return link;
+    return this.read(sql, caseId, otherCaseId);
   }
 
   /** Links the case with the one the body names; where they are linked already, that stays as it is. */
@@ -77,7 +75,7 @@ export class CaseLinksService {
       const other = await openEnd(sql, principal, caseId, missing, 'FOR UPDATE');
       const isNew = await insertLink(sql, id, caseId, kind);
       if (isNew) await this.record(tx, principal, 'added', own, other);
-      return { link: await this.get({ ...principal, transaction: tx }, id, caseId), isNew };
+      return { link: await this.read(sql, id, caseId), isNew };
     });
   }
 
@@ -88,7 +86,7 @@ export class CaseLinksService {
       await lockRecords(sql, principal, CASE_TABLES, [id, otherCaseId]);
       const own = await openEnd(sql, principal, id, caseNotFound);
       const other = await openEnd(sql, principal, otherCaseId, caseNotFound);
-      await this.get({ ...principal, transaction: tx }, id, otherCaseId);
+      await this.read(sql, id, otherCaseId);
       if (!isOwner(principal, own.organizationId))
         assertOwner(principal, other.organizationId, 'unlink the cases');
       await this.record(tx, principal, 'removed', own, other);
@@ -104,32 +102,31 @@ export class CaseLinksService {
     own: End,
     other: End,
   ): Promise<void> {
-    for (const [end, far] of [
+    for (const [{ id: caseId, organizationId }, far] of [
       [own, other],
       [other, own],
     ] as const) {
-      const link = await findLink(sqlIn(tx), end.id, far.id);
-      const shown = link && { id: far.id, tinyId: link.tinyId, kind: link.kind };
+      const { tinyId, kind } = await this.read(sqlIn(tx), caseId, far.id);
+      const shown = { id: far.id, tinyId, kind };
       const [oldValue, newValue] = action === 'added' ? [null, shown] : [shown, null];
+      const { tlp, pap } = far;
       await recordActivities(tx, principal, [
-        {
-          caseId: end.id,
-          action,
-          fieldName: 'links',
-          oldValue,
-          newValue,
-          tlp: far.tlp,
-          pap: far.pap,
-        },
+        { caseId, action, fieldName: 'links', oldValue, newValue, tlp, pap },
       ]);
       await this.audit.record(tx, principal, {
         action: action === 'added' ? 'case.linked' : 'case.unlinked',
         targetKind: 'case',
-        targetId: end.id,
-        organizationId: end.organizationId,
+        targetId: caseId,
+        organizationId,
         changes: [{ field: 'links', old: oldValue, new: newValue }],
       });
     }
+  }
+
+  private async read(sql: Sql, caseId: string, otherCaseId: string): Promise<CaseLink> {
+    const link = await findLink(sql, caseId, otherCaseId);
+    if (!link) throw caseNotFound();
+    return link;
   }
 }
 

@@ -17,6 +17,8 @@ import {
   createCaseSchema,
   listedCaseSchema,
   bulkUpdateCasesSchema,
+  mergeCasesSchema,
+  mergeQuery,
   similarCaseSchema,
   updateCaseSchema,
 } from './cases.schema.js';
@@ -26,6 +28,8 @@ import type {
   CreateCase,
   ListedCase,
   BulkUpdateCases,
+  MergeCases,
+  MergeQuery,
   SimilarCase,
   UpdateCase,
 } from './cases.schema.js';
@@ -33,12 +37,21 @@ import { bulkDeleteBody, bulkDeletedSchema, bulkUpdatedSchema } from '../records
 import type { BulkDelete, BulkDeleted, BulkUpdated } from '../records/record-bulk.js';
 import { caseListQuery, caseSearchAnswer, caseSearchBody } from './case-filter.js';
 import type { CaseListQuery } from './case-filter.js';
+import { CaseMergeService } from './case-merge.service.js';
 import { CasesService } from './cases.service.js';
+
+const MERGED =
+  'What the others hold moves here under its ids: tasks, observables (equal ones once), comments, files, links and alerts. ' +
+  'They are closed as `duplicated`, and their `primaryCaseId` names this case, which becomes as restricted as the most restricted of them: ' +
+  'the highest TLP and PAP, and only the organizations that could see all of them.';
 
 @ApiTags('Cases')
 @Controller('cases')
 export class CasesController {
-  constructor(private readonly cases: CasesService) {}
+  constructor(
+    private readonly cases: CasesService,
+    private readonly merging: CaseMergeService,
+  ) {}
 
   @Get()
   @Auth('cases:read')
@@ -121,6 +134,18 @@ export class CasesController {
     @Param('id', { schema: idSchema }) id: string,
   ): Promise<SimilarCase[]> {
     return this.cases.similar(principal, id);
+  }
+
+  @Post(':id/merge')
+  @Auth('cases:write')
+  @Answers('Fold other cases into this one', caseDetailSchema, { description: MERGED })
+  merge(
+    @Caller() principal: Principal,
+    @Param('id', { schema: idSchema }) id: string,
+    @Body({ schema: mergeCasesSchema }) { caseIds }: MergeCases,
+    @Query({ schema: mergeQuery }) { reopen }: MergeQuery,
+  ): Promise<JsonText<CaseDetail>> {
+    return this.merging.merge(principal, id, caseIds, reopen);
   }
 
   @Patch(':id')

@@ -12,3 +12,15 @@ export function caseMerged(conflictingId: string): AppError {
     { conflictingId },
   );
 }
+
+export function caseClosed(caseId: string): AppError {
+  return new AppError('CASE_CLOSED', 'The case is closed. Send ?reopen=true to open it again.', {
+    conflictingId: caseId,
+  });
+}
+
+export function ownersDiffer(conflictingId: string): AppError {
+  return new AppError('OWNERS_DIFFER', 'Only records of one owning organization can be united.', {
+    conflictingId,
+  });
+}

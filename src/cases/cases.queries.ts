@@ -37,11 +37,11 @@ import type { Case } from './cases.schema.js';
 const STORED = storedSources('case');
 
 /** The columns of the case `r` that every answer shows. */
-function caseColumns(clients: string): string {
+function caseColumns(clients: string, primaryCaseId: string): string {
   return `r.id, r.tiny_id AS "tinyId", r.title, r.description, s.value AS "statusValue", ${instantSql('r.created_at')} AS "createdAt",
   ${instantSql('r.updated_at')} AS "updatedAt", r.severity, r.tlp, r.pap, NULL AS "deletedAt", r.created_by_id AS "createdById",
   r.assignee_id AS "assigneeId", r.flag, r.source, r.source_ref AS "sourceRef", r.type, r.external_link AS "externalLink",
-  r.visible_to_all_organizations AS "visibleToAllOrganizations", r.primary_case_id AS "primaryCaseId", r.client_id AS "clientId",
+  r.visible_to_all_organizations AS "visibleToAllOrganizations", ${primaryCaseId} AS "primaryCaseId", r.client_id AS "clientId",
   (SELECT client.name FROM ${clients} client WHERE client.id = r.client_id) AS "clientName",
   r.sla_config_id AS "slaConfigId", ${slaColumns()}, r.custom_fields AS "customFields", r.extra_data AS "extraData",
   r.ai_insights AS "aiInsights", r.resolution_summary AS "resolutionSummary", r.organization_id AS "ownerOrganizationId", r.version`;
@@ -49,6 +49,13 @@ function caseColumns(clients: string): string {
 
 const SHOWN_COLUMNS = `(SELECT ${userSql('u')} FROM users u WHERE u.id = r.assignee_id) AS assignee, ${STATUS_SQL} AS status,
   ${tagsSql('case_id', STORED)} AS tags`;
+
+/** The case that the case `r` was merged into, where the caller may see it. */
+function primaryCaseSql(principal: Principal, params: SqlParams): string {
+  const where = `p.id = r.primary_case_id AND p.deleted_at IS NULL AND ${visibleTo(principal, CASE_TABLES, 'p', params)}
+    AND ${clearedFor(principal, 'p', params)}`;
+  return `CASE WHEN r.primary_case_id IS NOT NULL THEN (SELECT p.id FROM cases p WHERE ${where}) END`;
+}
 
 /** The condition on an alert `a` that hangs on the case `r` and may be shown. */
 function linkedAlerts(principal: Principal, params: SqlParams): string {
@@ -61,7 +68,7 @@ function selectCase(principal: Principal, id: string, answer: string, params: Sq
   const where = `r.id = ${params.add(id, 'uuid')} AND r.deleted_at IS NULL AND ${visibleTo(principal, CASE_TABLES, 'r', params)}`;
   const cleared = clearedFor(principal, 'o', params);
   return `SELECT ${answer} FROM (
-      SELECT ${caseColumns('clients')}, ${SHOWN_COLUMNS},
+      SELECT ${caseColumns('clients', primaryCaseSql(principal, params))}, ${SHOWN_COLUMNS},
         (SELECT ${userSql('u')} FROM users u WHERE u.id = r.created_by_id) AS "createdBy",
         ${caseTasksSql(principal, params)} AS tasks, ${recordObservablesSql('case_id', STORED, cleared, null)} AS observables,
         ${teamsSql('case_id', STORED)} AS teams, ${organizationsSql('case_id', STORED)} AS organizations,
@@ -105,7 +112,7 @@ export async function listCases(
   const params = new SqlParams();
   const list = shape(params);
   const page = visibleIds(principal, CASE_TABLES, params, list);
-  const columns = `${caseColumns('clients')}, ${SHOWN_COLUMNS},
+  const columns = `${caseColumns('clients', primaryCaseSql(principal, params))}, ${SHOWN_COLUMNS},
     ${taskCountsSql(principal, params)} AS "taskCounts",
     ${observableCountSql('case_id', STORED, clearedFor(principal, 'o', params))} AS "observableCount",
     (SELECT count(*)::int FROM alerts a WHERE ${linkedAlerts(principal, params)}) AS "alertCount"`;
@@ -171,7 +178,7 @@ export async function insertCase(sql: Sql, record: NewCases): Promise<Case> {
     `new_audit AS (${insertAuditSql("$1::jsonb->'audit'")})`,
   ].join(',\n')}
 SELECT row_to_json(x) AS case FROM (
-  SELECT ${caseColumns(insertedSources(parts).clients)} FROM new_records r JOIN statuses s ON s.id = r.status_id) x`;
+  SELECT ${caseColumns(insertedSources(parts).clients, 'NULL')} FROM new_records r JOIN statuses s ON s.id = r.status_id) x`;
   const [row] = await sql<{ case: Case }>(
     statement,
     [JSON.stringify(record)],

@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { idSchema, instantInput, jsonObjectSchema, reference, text } from '../common/fields.js';
+import {
+  idSchema,
+  instantInput,
+  jsonObjectSchema,
+  queryBoolean,
+  reference,
+  text,
+} from '../common/fields.js';
 import {
   namedSchema,
   observableSchema,
@@ -110,6 +117,28 @@ export const bulkUpdateCasesSchema = bulkUpdateBody(
 export type BulkUpdateCases = z.output<typeof bulkUpdateCasesSchema>;
 
 export type UpdateCase = z.output<typeof updateCaseSchema>;
+
+/** `POST /cases/{id}/merge`: the cases to fold into the one of the path. */
+export const mergeCasesSchema = z
+  .strictObject({
+    caseIds: z
+      .array(reference(idSchema))
+      .min(1)
+      .max(50)
+      .meta({ description: 'One to fifty cases.' }),
+  })
+  .meta({ id: 'MergeCases', example: { caseIds: ['01900000-0000-7000-8000-000000000000'] } });
+
+export type MergeCases = z.output<typeof mergeCasesSchema>;
+
+/** How alerts and cases are merged into a case. */
+export const mergeQuery = z.strictObject({
+  reopen: queryBoolean
+    .default(false)
+    .meta({ description: 'Whether a closed case is opened again.' }),
+});
+
+export type MergeQuery = z.output<typeof mergeQuery>;
 
 /** A case as its creation answers it [C]. */
 export const caseSchema = z

@@ -18,7 +18,7 @@ import type { Page } from '../common/pagination.js';
 import { CustomFieldsService } from '../custom-fields/custom-fields.service.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
-import type { Sql, SqlParams } from '../database/sql.js';
+import type { Sql, SqlParams, Tx } from '../database/sql.js';
 import { distinctRows, toObservableRow } from '../observables/observable-row.js';
 import { ObservableTypesService } from '../observables/observable-types.service.js';
 import { toNewLinks } from '../records/new-links.js';
@@ -38,6 +38,7 @@ import { pauseClock, resumeClock, settleClocks } from '../sla/sla.queries.js';
 import { findCandidates } from '../similarity/similarity.queries.js';
 import { mostRelated } from '../similarity/similarity.js';
 import { StatusesService } from '../statuses/statuses.service.js';
+import type { Status } from '../statuses/statuses.service.js';
 import { TasksService } from '../tasks/tasks.service.js';
 import { toCaseDetail } from './case.mapper.js';
 import type { CaseDetailRow } from './case.mapper.js';
@@ -45,7 +46,7 @@ import { completeCase } from './case-template-use.js';
 import type { CompleteCase } from './case-template-use.js';
 import { caseConditions } from './case-filter.js';
 import type { CaseListQuery } from './case-filter.js';
-import { caseNotFound } from './cases.errors.js';
+import { caseClosed, caseNotFound } from './cases.errors.js';
 import {
   findCase,
   findCaseText,
@@ -342,6 +343,17 @@ export class CasesService {
         })),
       );
     });
+  }
+
+  /** The status with which a held case takes something in: a closed one opens again, where that is asked for (else 409). */
+  async reopening(
+    tx: Tx,
+    { id, stage }: { readonly id: string; readonly stage: string },
+    reopen: boolean,
+  ): Promise<Status | null> {
+    if (stage !== 'Closed') return null;
+    if (!reopen) throw caseClosed(id);
+    return this.statuses.resolve({ transaction: tx }, 'case', 'in-progress', 'statusValue');
   }
 
   /** Updates up to a thousand cases, each obeying tenant, clearance and statuses by itself. */

@@ -193,12 +193,12 @@ export class RecordUpdater {
         fields.clientName &&
         (await resolveClientName(sql, before.ownerOrganizationId, fields.clientName));
     }
-    const untold = await writeColumns(sql, kind, before.id, columns, status);
+    const clocks = await writeColumns(sql, kind, before.id, columns, status);
     const tags = tagsAfter(before.tags, fields);
     if (tags) await replaceTags(sql, kind, before.id, before.ownerOrganizationId, tags);
     if (fields.teams) await replaceTeams(sql, kind, before.id, fields.teams);
     if (fields.organizations) await replaceShares(sql, kind, before.id, fields.organizations);
-    return untold;
+    return clocks.flatMap(({ changes }) => changes);
   }
 
   /** The custom fields the record has after the update, which must fit in its owner's tenant. */

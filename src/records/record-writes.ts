@@ -1,9 +1,9 @@
 import { v7 as uuidv7 } from 'uuid';
 import { SHARED_COLUMNS } from '../access/visible-list.js';
-import type { FieldChange } from '../audit/audit-entry.js';
 import { SqlParams } from '../database/sql.js';
 import type { Sql } from '../database/sql.js';
-import { settleClock } from '../sla/sla.queries.js';
+import { settleClocks } from '../sla/sla.queries.js';
+import type { SettledClock } from '../sla/sla.queries.js';
 import type { Status } from '../statuses/statuses.service.js';
 import { instantSql } from './record-sql.js';
 import type { TagInput } from './record.schema.js';
@@ -35,17 +35,18 @@ const COLUMNS: Record<string, readonly [column: string, type: string]> = {
 };
 
 /**
- * Sets columns of a locked record. First entries into a stage are kept (spec/behaviour.md §2).
+ * Sets columns of locked records. First entries into a stage are kept (spec/behaviour.md §2).
  *
- * Answers what changed with them in the clock of a case.
+ * Answers the clocks of cases that went with them.
  */
 export async function writeColumns(
   sql: Sql,
   kind: RecordKind,
-  id: string,
+  id: string | readonly string[],
   fields: Readonly<Record<string, unknown>>,
   status: Status | null,
-): Promise<readonly FieldChange[]> {
+): Promise<readonly SettledClock[]> {
+  const ids = [id].flat();
   const params = new SqlParams();
   const sets: string[] = [];
   for (const [field, value] of Object.entries(fields)) {
@@ -61,22 +62,24 @@ export async function writeColumns(
     if (status.stage === 'InProgress')
       sets.push('in_progress_at = coalesce(in_progress_at, now())');
     if (status.stage === 'Closed') sets.push('closed_at = coalesce(closed_at, now())');
+    // A case that is opened again stands for itself.
+    else if (kind === 'case') sets.push('primary_case_id = NULL');
   }
   if (kind === 'case' && fields.tlp !== undefined) {
     // A task is never less restricted than its case (spec/behaviour.md §7).
     await sql(
       `UPDATE tasks SET tlp = $2, version = version + 1, updated_at = now()
-       WHERE case_id = $1::uuid AND tlp < $2 AND deleted_at IS NULL`,
-      [id, fields.tlp],
+       WHERE case_id = ANY($1::uuid[]) AND tlp < $2 AND deleted_at IS NULL`,
+      [ids, fields.tlp],
     );
   }
   if (sets.length === 0) return [];
   await sql(
-    `UPDATE ${kind}s SET ${sets.join(', ')} WHERE id = ${params.add(id, 'uuid')}`,
+    `UPDATE ${kind}s SET ${sets.join(', ')} WHERE id = ANY(${params.add(ids, 'uuid[]')})`,
     params.values,
   );
   const movesClock = kind === 'case' && (status !== null || fields.slaConfig !== undefined);
-  return movesClock ? settleClock(sql, id) : [];
+  return movesClock ? settleClocks(sql, ids) : [];
 }
 
 /** Finds or creates the client of that name in the tenant; equal requests at once meet in one row. */

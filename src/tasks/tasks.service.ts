@@ -260,9 +260,9 @@ export class TasksService {
     if (!seen) throw notFound();
     const parent = { kind: 'case', id: seen.caseId, notFound } as const;
     const held = await openParent(sql, principal, parent, lock);
-    // Whoever changes a task holds its case, so only now does it stay as it is.
+    // Whoever changes or moves a task holds its case, so only now does it stay as and where it is.
     const task = lock ? await findTask(sql, id) : seen;
-    if (!task) throw notFound();
+    if (task?.caseId !== seen.caseId) throw notFound();
     assertCleared(principal, { tlp: task.tlp });
     return { task, held };
   }

@@ -72,6 +72,7 @@ const BODIES: Readonly<Record<string, object>> = {
   'POST /api/tasks/:id/comments': { body: 'from the route table' },
   'POST /api/cases/:id/comments': { body: 'from the route table' },
   'PATCH /api/comments/:id': { body: 'changed' },
+  'POST /api/cases/:id/merge': { caseIds: [MISSING_ID] },
   'POST /api/cases/:id/links': { caseId: MISSING_ID },
   'POST /api/cases/:id/tasks': { title: 'from the route table' },
   'POST /api/tasks/search': {},
