@@ -288,7 +288,7 @@ export class AlertIntakeService {
       // A file is as restricted as whatever names it.
       const naming = input.observables.filter((_, index) => bound.get(index) === place);
       const marking = strictest([input, ...naming.map((each) => ({ ...input, ...defined(each) }))]);
-      return toAttachmentRow(file, { ...parent, ...marking }, principal.userId);
+      return toAttachmentRow(file, { ...parent, ...marking, taskId: null }, principal.userId);
     });
     const fileOf = (index: number) => {
       const attachment = attachments[bound.get(index) ?? -1];

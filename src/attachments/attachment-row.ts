@@ -6,6 +6,7 @@ import type { UploadedFile } from '../storage/upload.guard.js';
 export interface AttachmentParent extends Marking {
   readonly alertId: string | null;
   readonly caseId: string | null;
+  readonly taskId: string | null;
   readonly organizationId: string;
 }
 
@@ -20,19 +21,19 @@ export interface AttachmentRow extends AttachmentParent {
 
 export function toAttachmentRow(
   { sha256, name, contentType }: UploadedFile,
-  { alertId, caseId, organizationId, tlp, pap }: AttachmentParent,
+  { alertId, caseId, taskId, organizationId, tlp, pap }: AttachmentParent,
   createdById: string,
 ): AttachmentRow {
-  const parent = { alertId, caseId, organizationId, tlp, pap };
+  const parent = { alertId, caseId, taskId, organizationId, tlp, pap };
   return { id: uuidv7(), ...parent, sha256, name, contentType, createdById };
 }
 
 /** Inserts attachment rows from the JSON array in `source`, as part of a larger statement; their contents must be held. */
 export function insertAttachmentsSql(source: string): string {
   return `
-  INSERT INTO attachments (id, alert_id, case_id, organization_id, sha256, name, content_type, tlp, pap, created_by_id)
-  SELECT x.id, x."alertId", x."caseId", x."organizationId", decode(x.sha256, 'hex'), x.name, x."contentType", x.tlp, x.pap, x."createdById"
-  FROM jsonb_to_recordset(${source}) AS x(id uuid, "alertId" uuid, "caseId" uuid, "organizationId" uuid, sha256 text,
+  INSERT INTO attachments (id, alert_id, case_id, task_id, organization_id, sha256, name, content_type, tlp, pap, created_by_id)
+  SELECT x.id, x."alertId", x."caseId", x."taskId", x."organizationId", decode(x.sha256, 'hex'), x.name, x."contentType", x.tlp, x.pap, x."createdById"
+  FROM jsonb_to_recordset(${source}) AS x(id uuid, "alertId" uuid, "caseId" uuid, "taskId" uuid, "organizationId" uuid, sha256 text,
     name text, "contentType" text, tlp int, pap int, "createdById" uuid)
   RETURNING id`;
 }

@@ -2,10 +2,8 @@ import { Controller, Get, Param, Post, Query, Res, StreamableFile } from '@nestj
 import { ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import { z } from 'zod';
-import { alertNotFound } from '../alerts/alerts.errors.js';
 import { Auth, AuthAnyOf, Caller } from '../auth/auth.decorator.js';
 import type { Principal } from '../auth/principal.js';
-import { caseNotFound } from '../cases/cases.errors.js';
 import { Answers, AnswersFile } from '../common/answers.decorator.js';
 import { idSchema } from '../common/fields.js';
 import type { Page } from '../common/pagination.js';
@@ -28,7 +26,7 @@ export class AttachmentsController {
     @Param('id', { schema: idSchema }) id: string,
     @Query({ schema: attachmentListQuery }) query: AttachmentListQuery,
   ): Promise<Page<Attachment>> {
-    return this.attachments.list(principal, { kind: 'alert', id, notFound: alertNotFound }, query);
+    return this.attachments.list(principal, { kind: 'alert', id }, query);
   }
 
   @Post('alerts/:id/attachments')
@@ -40,8 +38,7 @@ export class AttachmentsController {
     @Param('id', { schema: idSchema }) id: string,
     @Uploaded() { files }: Upload,
   ): Promise<Attachment[]> {
-    const parent = { kind: 'alert', id, notFound: alertNotFound } as const;
-    return this.attachments.create(principal, parent, files);
+    return this.attachments.create(principal, { kind: 'alert', id }, files);
   }
 
   @Get('cases/:id/attachments')
@@ -52,7 +49,7 @@ export class AttachmentsController {
     @Param('id', { schema: idSchema }) id: string,
     @Query({ schema: attachmentListQuery }) query: AttachmentListQuery,
   ): Promise<Page<Attachment>> {
-    return this.attachments.list(principal, { kind: 'case', id, notFound: caseNotFound }, query);
+    return this.attachments.list(principal, { kind: 'case', id }, query);
   }
 
   @Post('cases/:id/attachments')
@@ -64,8 +61,30 @@ export class AttachmentsController {
     @Param('id', { schema: idSchema }) id: string,
     @Uploaded() { files }: Upload,
   ): Promise<Attachment[]> {
-    const parent = { kind: 'case', id, notFound: caseNotFound } as const;
-    return this.attachments.create(principal, parent, files);
+    return this.attachments.create(principal, { kind: 'case', id }, files);
+  }
+
+  @Get('tasks/:id/attachments')
+  @Auth('cases:read')
+  @Answers('List the files of a task', z.array(attachmentSchema))
+  listOfTask(
+    @Caller() principal: Principal,
+    @Param('id', { schema: idSchema }) id: string,
+    @Query({ schema: attachmentListQuery }) query: AttachmentListQuery,
+  ): Promise<Page<Attachment>> {
+    return this.attachments.list(principal, { kind: 'task', id }, query);
+  }
+
+  @Post('tasks/:id/attachments')
+  @Auth('cases:write')
+  @TakesFiles()
+  @Answers('Attach files to a task', z.array(attachmentSchema), { status: 201 })
+  createUnderTask(
+    @Caller() principal: Principal,
+    @Param('id', { schema: idSchema }) id: string,
+    @Uploaded() { files }: Upload,
+  ): Promise<Attachment[]> {
+    return this.attachments.create(principal, { kind: 'task', id }, files);
   }
 
   @Get('attachments/:id')

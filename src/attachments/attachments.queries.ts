@@ -4,8 +4,8 @@ import type { Principal } from '../auth/principal.js';
 import { SqlParams } from '../database/sql.js';
 import type { Sql } from '../database/sql.js';
 import type { ChildList } from '../records/child-list.js';
-import type { Parent } from '../records/parent.js';
 import { instantSql } from '../records/record-sql.js';
+import type { PlaceRef } from '../tasks/places.service.js';
 import { insertAttachmentsSql } from './attachment-row.js';
 import type { AttachmentRow } from './attachment-row.js';
 import type { Attachment } from './attachments.schema.js';
@@ -13,12 +13,12 @@ import type { Attachment } from './attachments.schema.js';
 /** The attachment `f` with its content `b`, as answers show it. */
 const ANSWER = `json_build_object('id', f.id, 'name', f.name, 'size', b.size, 'contentType', f.content_type,
   'sha256', encode(f.sha256, 'hex'), 'sha1', encode(b.sha1, 'hex'), 'md5', encode(b.md5, 'hex'), 'alertId', f.alert_id,
-  'caseId', f.case_id, 'createdById', f.created_by_id, 'createdAt', ${instantSql('f.created_at')})`;
+  'caseId', f.case_id, 'taskId', f.task_id, 'createdById', f.created_by_id, 'createdAt', ${instantSql('f.created_at')})`;
 
 const FROM = 'attachments f JOIN blobs b ON b.sha256 = f.sha256';
 
 /** The attachments of a parent that the caller may see. */
-export function attachmentsOf(principal: Principal, { kind, id }: Parent): ChildList {
+export function attachmentsOf(principal: Principal, { kind, id }: PlaceRef): ChildList {
   return {
     name: `attachments of ${id}`,
     table: 'attachments f',
@@ -49,11 +49,13 @@ export async function findAttachment(
   const params = new SqlParams();
   const where = `f.id = ${params.add(id, 'uuid')} AND f.deleted_at IS NULL
     AND (a.id IS NULL OR (a.deleted_at IS NULL AND ${visibleTo(principal, ALERT_TABLES, 'a', params)}))
+    AND (t.id IS NULL OR t.deleted_at IS NULL)
     AND (k.id IS NULL OR (k.deleted_at IS NULL AND ${visibleTo(principal, CASE_TABLES, 'k', params)}))`;
   const [row] = await sql<HeldAttachment>(
     `SELECT ${ANSWER} AS attachment, coalesce(a.organization_id, k.organization_id) AS "organizationId",
-       json_build_object('tlp', greatest(f.tlp, a.tlp, k.tlp), 'pap', greatest(f.pap, a.pap, k.pap)) AS marking
-     FROM ${FROM} LEFT JOIN alerts a ON a.id = f.alert_id LEFT JOIN cases k ON k.id = f.case_id
+       json_build_object('tlp', greatest(f.tlp, a.tlp, t.tlp, k.tlp), 'pap', greatest(f.pap, a.pap, k.pap)) AS marking
+     FROM ${FROM} LEFT JOIN alerts a ON a.id = f.alert_id LEFT JOIN tasks t ON t.id = f.task_id
+       LEFT JOIN cases k ON k.id = coalesce(f.case_id, t.case_id)
      WHERE ${where}`,
     params.values,
   );

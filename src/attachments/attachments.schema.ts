@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { idSchema } from '../common/fields.js';
 import { listQuery } from '../common/pagination.js';
 
-/** A file on an alert or a case, without its content. */
+/** A file on an alert, a case or a task, without its content. */
 export const attachmentSchema = z
   .object({
     id: idSchema,
@@ -14,6 +14,7 @@ export const attachmentSchema = z
     md5: z.string(),
     alertId: z.string().nullable(),
     caseId: z.string().nullable(),
+    taskId: z.string().nullable(),
     createdById: z.string(),
     createdAt: z.iso.datetime(),
   })

@@ -11,21 +11,22 @@ import type { Page } from '../common/pagination.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
 import { listChildren } from '../records/child-list.js';
-import { openParent } from '../records/parent.js';
-import type { Parent } from '../records/parent.js';
 import { FileStore } from '../storage/file-store.js';
 import type { UploadedFile } from '../storage/upload.guard.js';
+import { PlacesService } from '../tasks/places.service.js';
+import type { PlaceRef } from '../tasks/places.service.js';
 import { toAttachmentRow } from './attachment-row.js';
 import { attachmentNotFound } from './attachments.errors.js';
 import { attachmentsOf, findAttachment, insertAttachments } from './attachments.queries.js';
 import type { HeldAttachment } from './attachments.queries.js';
 import type { Attachment, AttachmentListQuery } from './attachments.schema.js';
 
-/** Files on alerts and cases: evidence. */
+/** Files on alerts, cases and tasks: evidence. */
 @Injectable()
 export class AttachmentsService {
   constructor(
     private readonly database: Database,
+    private readonly places: PlacesService,
     private readonly files: FileStore,
     private readonly audit: AuditService,
     private readonly cursors: Cursors,
@@ -34,23 +35,25 @@ export class AttachmentsService {
   /** Attaches files to a parent, all or none. */
   async create(
     principal: Principal,
-    parent: Parent,
+    parent: PlaceRef,
     files: readonly UploadedFile[],
   ): Promise<Attachment[]> {
     if (files.length === 0) throw invalidValue('file', 'send at least one file', 'too_small');
     return this.database.transaction(principal, async (tx) => {
       const sql = sqlIn(tx);
-      const held = await openParent(sql, principal, parent, 'FOR UPDATE');
-      const { organizationId } = held;
-      const ids = parent.kind === 'alert' ? { alertId: parent.id } : { caseId: parent.id };
-      const owner = { alertId: null, caseId: null, ...ids, ...held };
+      const place = await this.places.open({ ...principal, transaction: tx }, parent, {
+        lock: 'FOR UPDATE',
+      });
+      const { organizationId, history } = place;
+      const ids = { alertId: null, caseId: null, taskId: null, [`${parent.kind}Id`]: parent.id };
+      const owner = { ...ids, ...place };
       const rows = files.map((file) => toAttachmentRow(file, owner, principal.userId));
       await insertAttachments(sql, rows);
       await recordActivities(
         tx,
         principal,
         rows.map(({ id, name }) => ({
-          ...ids,
+          ...history,
           action: 'added' as const,
           fieldName: 'attachments',
           newValue: { id, name },
@@ -84,11 +87,11 @@ export class AttachmentsService {
   /** The files of a parent that must be there (404) and within clearance (403). */
   async list(
     principal: Principal,
-    parent: Parent,
+    parent: PlaceRef,
     query: AttachmentListQuery,
   ): Promise<Page<Attachment>> {
+    await this.places.open(principal, parent);
     const sql = this.database.sqlFor(principal);
-    await openParent(sql, principal, parent);
     return listChildren(sql, this.cursors, query, attachmentsOf(principal, parent));
   }
 

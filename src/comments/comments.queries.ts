@@ -2,6 +2,7 @@ import type { Principal } from '../auth/principal.js';
 import type { Sql } from '../database/sql.js';
 import type { ChildList } from '../records/child-list.js';
 import { instantSql, userSql } from '../records/record-sql.js';
+import type { PlaceRef } from '../tasks/places.service.js';
 import type { Comment } from './comments.schema.js';
 
 /** The comment `c` as answers show it. */
@@ -12,14 +13,8 @@ const ANSWER = `json_build_object('id', c.id, 'alertId', c.alert_id, 'caseId', c
   'createdBy', (SELECT ${userSql('u')} FROM users u WHERE u.id = c.created_by_id), 'createdAt', ${instantSql('c.created_at')},
   'updatedAt', ${instantSql('c.updated_at')}, 'editedAt', ${instantSql('c.edited_at')}, 'version', c.version)`;
 
-/** What a comment is on. */
-export interface CommentParent {
-  readonly kind: 'alert' | 'case' | 'task';
-  readonly id: string;
-}
-
 /** The comments of a parent. */
-export function commentsOf({ kind, id }: CommentParent): ChildList {
+export function commentsOf({ kind, id }: PlaceRef): ChildList {
   return {
     name: `comments of ${id}`,
     table: 'comments c',

@@ -3,14 +3,11 @@ import { v7 as uuidv7 } from 'uuid';
 import { assertAuthor } from '../access/access.js';
 import { recordActivities } from '../activities/activity.js';
 import type { ActivityEvent } from '../activities/activity.js';
-import { alertNotFound } from '../alerts/alerts.errors.js';
 import type { FieldChange } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
 import { assertScope } from '../auth/scope.guard.js';
-import { caseNotFound } from '../cases/cases.errors.js';
 import { referencesNotFound } from '../common/errors.js';
-import type { AppError } from '../common/errors.js';
 import type { Precondition } from '../common/etag.js';
 import { Cursors } from '../common/pagination.js';
 import type { Page } from '../common/pagination.js';
@@ -18,21 +15,12 @@ import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
 import type { Tx } from '../database/sql.js';
 import { listChildren } from '../records/child-list.js';
-import { openParent } from '../records/parent.js';
-import { TasksService } from '../tasks/tasks.service.js';
-import { taskNotFound } from '../tasks/tasks.errors.js';
+import { PlacesService } from '../tasks/places.service.js';
+import type { Place, PlaceRef } from '../tasks/places.service.js';
 import { commentNotFound } from './comments.errors.js';
 import { commentsOf, findComment, findMentioned } from './comments.queries.js';
-import type { CommentParent } from './comments.queries.js';
 import type { Comment, CommentListQuery, CreateComment, UpdateComment } from './comments.schema.js';
 import { mentionedEmails } from './mentions.js';
-
-/** What a comment hangs on, once it is open to the caller. */
-interface Place {
-  readonly organizationId: string;
-  /** Where its history is: a task's is also its case's. */
-  readonly history: Pick<ActivityEvent, 'alertId' | 'caseId' | 'taskId' | 'tlp'>;
-}
 
 interface Held {
   readonly comment: Comment;
@@ -44,7 +32,7 @@ interface Held {
 export class CommentsService {
   constructor(
     private readonly database: Database,
-    private readonly tasks: TasksService,
+    private readonly places: PlacesService,
     private readonly audit: AuditService,
     private readonly cursors: Cursors,
   ) {}
@@ -52,10 +40,10 @@ export class CommentsService {
   /** The comments of a parent that must be there (404) and within clearance (403). */
   async list(
     principal: Principal,
-    parent: CommentParent,
+    parent: PlaceRef,
     query: CommentListQuery,
   ): Promise<Page<Comment>> {
-    await this.open(principal, parent);
+    await this.places.open(principal, parent);
     return listChildren(this.database.sqlFor(principal), this.cursors, query, commentsOf(parent));
   }
 
@@ -64,19 +52,19 @@ export class CommentsService {
     const comment = await findComment(sql, id);
     if (!comment) throw commentNotFound();
     const parent = parentOf(comment);
-    await this.open(principal, parent, { notFound: commentNotFound });
+    await this.places.open(principal, parent, { notFound: commentNotFound });
     assertScope(principal, parent.kind === 'alert' ? 'alerts:read' : 'cases:read');
     return comment;
   }
 
   async create(
     principal: Principal,
-    parent: CommentParent,
+    parent: PlaceRef,
     { body, parentId = null }: CreateComment,
   ): Promise<Comment> {
     return this.database.transaction(principal, async (tx) => {
       const sql = sqlIn(tx);
-      const place = await this.open({ ...principal, transaction: tx }, parent, {
+      const place = await this.places.open({ ...principal, transaction: tx }, parent, {
         lock: 'FOR UPDATE',
       });
       if (parentId !== null) {
@@ -160,7 +148,7 @@ export class CommentsService {
     const seen = await findComment(sql, id);
     if (!seen) throw commentNotFound();
     const parent = parentOf(seen);
-    const place = await this.open({ ...principal, transaction: tx }, parent, {
+    const place = await this.places.open({ ...principal, transaction: tx }, parent, {
       notFound: commentNotFound,
       lock: 'FOR UPDATE',
     });
@@ -170,22 +158,6 @@ export class CommentsService {
     assertAuthor(principal, comment.createdBy.id, 'a comment');
     precondition.assertMatches(comment.version);
     return { comment, place };
-  }
-
-  /** What a comment is on, there for the caller (else 404) and within its clearance (else 403). */
-  private async open(
-    principal: Principal,
-    { kind, id }: CommentParent,
-    { notFound = NOT_FOUND[kind], lock = '' }: OpenOptions = {},
-  ): Promise<Place> {
-    if (kind === 'task') {
-      const { task, held } = await this.tasks.open(principal, id, { notFound, lock });
-      const history = { caseId: task.caseId, taskId: id, tlp: task.tlp };
-      return { organizationId: held.organizationId, history };
-    }
-    const sql = this.database.sqlFor(principal);
-    const { organizationId } = await openParent(sql, principal, { kind, id, notFound }, lock);
-    return { organizationId, history: kind === 'alert' ? { alertId: id } : { caseId: id } };
   }
 
   private async mention(tx: Tx, principal: Principal, commentId: string, body: string) {
@@ -217,19 +189,12 @@ export class CommentsService {
   }
 }
 
-interface OpenOptions {
-  readonly notFound?: () => AppError;
-  readonly lock?: '' | 'FOR UPDATE';
-}
-
-const NOT_FOUND = { alert: alertNotFound, case: caseNotFound, task: taskNotFound };
-
-function parentOf({ alertId, caseId, taskId }: Comment): CommentParent {
+function parentOf({ alertId, caseId, taskId }: Comment): PlaceRef {
   if (alertId !== null) return { kind: 'alert', id: alertId };
   return caseId === null ? { kind: 'task', id: taskId ?? '' } : { kind: 'case', id: caseId };
 }
 
-function idOf({ kind, id }: CommentParent): string {
+function idOf({ kind, id }: PlaceRef): string {
   return `${kind} ${id}`;
 }
 

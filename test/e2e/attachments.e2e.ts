@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Response } from 'supertest';
+import type { Activity } from '../../src/activities/activities.schema.js';
 import { alertSchema } from '../../src/alerts/alerts.schema.js';
 import type { Alert } from '../../src/alerts/alerts.schema.js';
 import { attachmentSchema } from '../../src/attachments/attachments.schema.js';
@@ -13,7 +14,7 @@ import type { Attachment } from '../../src/attachments/attachments.schema.js';
 import { BlobsService } from '../../src/storage/blobs.service.js';
 import { startTestApp } from '../app.js';
 import type { Agent, TestApp } from '../app.js';
-import { addKey, createTenant, fingerprint, unique } from '../factories.js';
+import { addKey, createTenant, fingerprint, linkOrganizations, unique } from '../factories.js';
 import type { Tenant } from '../factories.js';
 import { expectInvalid, expectMatches, expectProblem } from '../matchers.js';
 import { MISSING_ID, outcomesOf, send } from '../outcomes.js';
@@ -629,6 +630,111 @@ describe('GET /alerts/:id/attachments', () => {
     expect(listed.headers['x-total-count']).toBe('0');
     for (const path of ['', '/download'])
       expectProblem(await low.get(`/api/attachments/${file.id}${path}`), 403, 'CLEARANCE_TLP');
+  });
+});
+
+const makeCase = async (body: object = {}, agent = http): Promise<string> => {
+  const response = await agent
+    .post('/api/cases')
+    .send({ title: 'With files', statusValue: 'new', severity: 1, ...body });
+  expect(response.status).toBe(200);
+  return (response.body as { id: string }).id;
+};
+
+const makeTask = async (caseId: string, body: object = {}, agent = http): Promise<string> => {
+  const response = await agent.post(`/api/cases/${caseId}/tasks`).send({ title: 'x', ...body });
+  expect(response.status).toBe(201);
+  return (response.body as { id: string }).id;
+};
+
+/** Attaches one file to `alerts/…`, `cases/…` or `tasks/…`. */
+const attach = async (
+  path: string,
+  content = unique('content'),
+  name = 'evidence.txt',
+  agent = http,
+): Promise<Attachment> => {
+  const response = await agent
+    .post(`/api/${path}/attachments`)
+    .attach('file', Buffer.from(content), name);
+  expect({ status: response.status, body: response.text }).toMatchObject({ status: 201 });
+  return expectMatches(attachmentSchema, (response.body as Attachment[])[0]);
+};
+
+describe('attachments of a task', () => {
+  it('are added, listed, read and downloaded, and told of by the task and its case', async () => {
+    const caseId = await makeCase();
+    const id = await makeTask(caseId);
+    const content = unique('image');
+    const file = await attach(`tasks/${id}`, content, 'memory.img');
+    expect(file).toMatchObject({ alertId: null, caseId: null, taskId: id, name: 'memory.img' });
+    expect((await http.get(`/api/tasks/${id}/attachments`)).body).toEqual([file]);
+    expect((await http.get(`/api/attachments/${file.id}`)).body).toEqual(file);
+    const download = await http.get(`/api/attachments/${file.id}/download`).buffer(true);
+    expect((download.body as Buffer).toString()).toBe(content);
+    expect((await http.get(`/api/cases/${caseId}/attachments`)).body).toEqual([]);
+    for (const path of [`tasks/${id}`, `cases/${caseId}`]) {
+      const [line] = (await http.get(`/api/${path}/activities`)).body as [Activity];
+      expect(line).toMatchObject({
+        action: 'added',
+        fieldName: 'attachments',
+        newValue: { id: file.id, name: 'memory.img' },
+      });
+    }
+  });
+
+  it('are as restricted as the stricter of the task and its case, now and later', async () => {
+    const caseId = await makeCase();
+    const low = api.http((await addKey(api.db, tenant, { tlpMax: 2 })).key);
+    const red = await makeTask(caseId, { tlp: 4 });
+    const secret = await attach(`tasks/${red}`);
+    expectProblem(await low.get(`/api/tasks/${red}/attachments`), 403, 'CLEARANCE_TLP');
+    const upload = low.post(`/api/tasks/${red}/attachments`);
+    expectProblem(await upload.attach('file', Buffer.from('x'), 'x'), 403, 'CLEARANCE_TLP');
+    const amber = await makeTask(caseId);
+    const file = await attach(`tasks/${amber}`);
+    expect((await low.get(`/api/attachments/${file.id}`)).status).toBe(200);
+    const shown = await low.get(`/api/cases/${caseId}/activities`);
+    expect(shown.text).toContain(file.id);
+    expect(shown.text).not.toContain(secret.id);
+    await http.patch(`/api/cases/${caseId}`).send({ tlp: 4 });
+    for (const { id } of [file, secret])
+      for (const path of ['', '/download'])
+        expectProblem(await low.get(`/api/attachments/${id}${path}`), 403, 'CLEARANCE_TLP');
+  });
+
+  it('are for guests of the case too', async () => {
+    await linkOrganizations(api.db, tenant.organizationId, other.organizationId);
+    const organizations = [tenant.organizationId, other.organizationId];
+    const id = await makeTask(await makeCase({ organizations }));
+    const guest = api.http(other.key);
+    const file = await attach(`tasks/${id}`, unique('theirs'), 'theirs.txt', guest);
+    expect((await http.get(`/api/tasks/${id}/attachments`)).body).toEqual([file]);
+  });
+
+  it.each(['tasks', 'cases'])('go out of sight with what is deleted of %s', async (kind) => {
+    const caseId = await makeCase();
+    const id = await makeTask(caseId);
+    const file = await attach(`tasks/${id}`);
+    await http.delete(`/api/${kind}/${kind === 'tasks' ? id : caseId}`);
+    expectProblem(await http.get(`/api/tasks/${id}/attachments`), 404, 'TASK_NOT_FOUND');
+    for (const path of ['', '/download'])
+      expectProblem(
+        await http.get(`/api/attachments/${file.id}${path}`),
+        404,
+        'ATTACHMENT_NOT_FOUND',
+      );
+  });
+
+  it('refuse an upload to a deleted task, and keep nothing of it', async () => {
+    const id = await makeTask(await makeCase());
+    await http.delete(`/api/tasks/${id}`);
+    const content = unique('late');
+    const response = await http
+      .post(`/api/tasks/${id}/attachments`)
+      .attach('file', Buffer.from(content), 'late.txt');
+    expectProblem(response, 404, 'TASK_NOT_FOUND');
+    await expectNothingOf(content);
   });
 });
 

@@ -123,6 +123,7 @@ const FORMS: Readonly<Record<string, Form>> = {
   },
   'POST /api/alerts/:id/attachments': { files: [['x.txt', 'x']] },
   'POST /api/cases/:id/attachments': { files: [['x.txt', 'x']] },
+  'POST /api/tasks/:id/attachments': { files: [['x.txt', 'x']] },
 };
 
 /** Routes that change something without a body. */
