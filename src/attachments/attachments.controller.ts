@@ -1,4 +1,4 @@
-import { Controller, Get, Param, Post, Query, Res, StreamableFile } from '@nestjs/common';
+import { Controller, Delete, Get, Param, Post, Query, Res, StreamableFile } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import { z } from 'zod';
@@ -95,6 +95,16 @@ export class AttachmentsController {
     @Param('id', { schema: idSchema }) id: string,
   ): Promise<Attachment> {
     return this.attachments.get(principal, id);
+  }
+
+  @Delete('attachments/:id')
+  @AuthAnyOf('alerts:write', 'cases:write')
+  @Answers('Delete a file that no observable is', null)
+  remove(
+    @Caller() principal: Principal,
+    @Param('id', { schema: idSchema }) id: string,
+  ): Promise<void> {
+    return this.attachments.remove(principal, id);
   }
 
   @Get('attachments/:id/download')

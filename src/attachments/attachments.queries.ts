@@ -62,6 +62,26 @@ export async function findAttachment(
   return row ?? null;
 }
 
+/** The observable that is this file, its id where the caller may see it; null when there is none. */
+export async function findUse(
+  sql: Sql,
+  principal: Principal,
+  id: string,
+): Promise<{ readonly observableId: string | null } | null> {
+  const params = new SqlParams();
+  const [row] = await sql<{ observableId: string | null }>(
+    `SELECT CASE WHEN ${clearedFor(principal, 'o', params)} THEN o.id END AS "observableId" FROM observables o
+     WHERE o.attachment_id = ${params.add(id, 'uuid')} AND o.deleted_at IS NULL LIMIT 1`,
+    params.values,
+  );
+  return row ?? null;
+}
+
+/** Deletes an attachment, whose row then names no content. */
+export async function deleteAttachment(sql: Sql, id: string): Promise<void> {
+  await sql('UPDATE attachments SET deleted_at = now(), sha256 = NULL WHERE id = $1::uuid', [id]);
+}
+
 /** Inserts attachments whose contents the request holds. */
 export async function insertAttachments(sql: Sql, rows: readonly AttachmentRow[]): Promise<void> {
   await sql(

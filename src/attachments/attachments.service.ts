@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { ReadStream } from 'node:fs';
-import { assertCleared } from '../access/access.js';
+import { assertCleared, assertOwner } from '../access/access.js';
 import { recordActivities } from '../activities/activity.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
@@ -10,14 +10,22 @@ import { Cursors } from '../common/pagination.js';
 import type { Page } from '../common/pagination.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
+import type { Tx } from '../database/sql.js';
 import { listChildren } from '../records/child-list.js';
+import { BlobsService } from '../storage/blobs.service.js';
 import { FileStore } from '../storage/file-store.js';
 import type { UploadedFile } from '../storage/upload.guard.js';
-import { PlacesService } from '../tasks/places.service.js';
-import type { PlaceRef } from '../tasks/places.service.js';
+import { PlacesService, placeOf } from '../tasks/places.service.js';
+import type { Place, PlaceRef } from '../tasks/places.service.js';
 import { toAttachmentRow } from './attachment-row.js';
-import { attachmentNotFound } from './attachments.errors.js';
-import { attachmentsOf, findAttachment, insertAttachments } from './attachments.queries.js';
+import { attachmentInUse, attachmentNotFound } from './attachments.errors.js';
+import {
+  attachmentsOf,
+  deleteAttachment,
+  findAttachment,
+  findUse,
+  insertAttachments,
+} from './attachments.queries.js';
 import type { HeldAttachment } from './attachments.queries.js';
 import type { Attachment, AttachmentListQuery } from './attachments.schema.js';
 
@@ -28,6 +36,7 @@ export class AttachmentsService {
     private readonly database: Database,
     private readonly places: PlacesService,
     private readonly files: FileStore,
+    private readonly blobs: BlobsService,
     private readonly audit: AuditService,
     private readonly cursors: Cursors,
   ) {}
@@ -99,6 +108,41 @@ export class AttachmentsService {
     return (await this.open(principal, id)).attachment;
   }
 
+  /** Deletes a file, as the owner of its record; when nothing else has its content, its space is free again. */
+  async remove(principal: Principal, id: string): Promise<void> {
+    const hold = await this.database.transaction(principal, async (tx) => {
+      const sql = sqlIn(tx);
+      const { attachment, marking, organizationId, history } = await this.hold(tx, principal, id);
+      const { name, sha256 } = attachment;
+      assertOwner(principal, organizationId, 'delete the file');
+      const use = await findUse(sql, principal, id);
+      if (use) throw attachmentInUse(use.observableId);
+      const kept = await this.blobs.holdStored(tx, sha256);
+      await deleteAttachment(sql, id);
+      await recordActivities(tx, principal, [
+        {
+          ...history,
+          action: 'removed',
+          fieldName: 'attachments',
+          oldValue: { id, name },
+          ...marking,
+        },
+      ]);
+      await this.audit.record(tx, principal, {
+        action: 'attachment.deleted',
+        targetKind: 'attachment',
+        targetId: id,
+        organizationId,
+        changes: [
+          { field: 'name', old: name, new: null },
+          { field: 'sha256', old: sha256, new: null },
+        ],
+      });
+      return kept;
+    });
+    await this.blobs.release([hold]);
+  }
+
   /** The content of a file; that it was taken is audited. */
   async download(
     principal: Principal,
@@ -113,7 +157,36 @@ export class AttachmentsService {
         organizationId,
       }),
     );
-    return { attachment, content: await this.files.read(attachment.sha256) };
+    try {
+      return { attachment, content: await this.files.read(attachment.sha256) };
+    } catch (error) {
+      // Deleted since it was found: then this answers 404.
+      await this.open(principal, id);
+      throw error;
+    }
+  }
+
+  /** An attachment to be changed. Whoever changes one holds its record, so they take turns. */
+  private async hold(
+    tx: Tx,
+    principal: Principal,
+    id: string,
+  ): Promise<HeldAttachment & Pick<Place, 'history'>> {
+    const sql = sqlIn(tx);
+    const seen = await findAttachment(sql, principal, id);
+    if (!seen) throw attachmentNotFound();
+    const ref = placeOf(seen.attachment);
+    const { history } = await this.places.open({ ...principal, transaction: tx }, ref, {
+      notFound: attachmentNotFound,
+      lock: 'FOR UPDATE',
+    });
+    assertScope(principal, ref.kind === 'alert' ? 'alerts:write' : 'cases:write');
+    const held = await findAttachment(sql, principal, id);
+    if (!held) throw attachmentNotFound();
+    // Cases that were merged meanwhile have moved it.
+    if (placeOf(held.attachment).id !== ref.id) return this.hold(tx, principal, id);
+    assertCleared(principal, held.marking);
+    return { ...held, history };
   }
 
   /** An attachment counts as its parent's kind, also for scopes (spec/api.md §9). */

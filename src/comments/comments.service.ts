@@ -15,7 +15,7 @@ import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
 import type { Tx } from '../database/sql.js';
 import { listChildren } from '../records/child-list.js';
-import { PlacesService } from '../tasks/places.service.js';
+import { PlacesService, placeOf } from '../tasks/places.service.js';
 import type { Place, PlaceRef } from '../tasks/places.service.js';
 import { commentNotFound } from './comments.errors.js';
 import { commentsOf, findComment, findMentioned } from './comments.queries.js';
@@ -51,7 +51,7 @@ export class CommentsService {
     const sql = this.database.sqlFor(principal);
     const comment = await findComment(sql, id);
     if (!comment) throw commentNotFound();
-    const parent = parentOf(comment);
+    const parent = placeOf(comment);
     await this.places.open(principal, parent, { notFound: commentNotFound });
     assertScope(principal, parent.kind === 'alert' ? 'alerts:read' : 'cases:read');
     return comment;
@@ -69,7 +69,7 @@ export class CommentsService {
       });
       if (parentId !== null) {
         const answered = await findComment(sql, parentId);
-        if (!answered || idOf(parent) !== idOf(parentOf(answered)))
+        if (!answered || idOf(parent) !== idOf(placeOf(answered)))
           throw referencesNotFound(['parentId']);
       }
       const id = uuidv7();
@@ -147,7 +147,7 @@ export class CommentsService {
     const sql = sqlIn(tx);
     const seen = await findComment(sql, id);
     if (!seen) throw commentNotFound();
-    const parent = parentOf(seen);
+    const parent = placeOf(seen);
     const place = await this.places.open({ ...principal, transaction: tx }, parent, {
       notFound: commentNotFound,
       lock: 'FOR UPDATE',
@@ -187,11 +187,6 @@ export class CommentsService {
       changes,
     });
   }
-}
-
-function parentOf({ alertId, caseId, taskId }: Comment): PlaceRef {
-  if (alertId !== null) return { kind: 'alert', id: alertId };
-  return caseId === null ? { kind: 'task', id: taskId ?? '' } : { kind: 'case', id: caseId };
 }
 
 function idOf({ kind, id }: PlaceRef): string {

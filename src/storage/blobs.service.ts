@@ -3,13 +3,18 @@ import type { OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/comm
 import { v7 as uuidv7 } from 'uuid';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
+import type { Tx } from '../database/sql.js';
 import { FileStore } from './file-store.js';
 import type { Content, ReceivedFile } from './file-store.js';
 
-/** A content in its place, which nobody removes while this holds it. */
-export interface HeldFile extends Content {
+/** Keeps a content in its place until it is released. */
+export interface Hold {
   readonly holdId: string;
+  readonly sha256: string;
 }
+
+/** A content in its place, which nobody removes while this holds it. */
+export interface HeldFile extends Content, Hold {}
 
 const SWEEP_EVERY_MS = 600_000;
 /** Longer than any request may take. */
@@ -24,6 +29,7 @@ const OWN = { transaction: null };
  *
  * The row of a content is committed before its file is in place, with a hold of the request that
  * brings it, and goes after the file has gone: when the last hold ends and no attachment names it.
+ * A request that deletes the last attachment holds the content too, so that all that ends is a hold.
  * A crash leaves holds, which the sweep ends.
  */
 @Injectable()
@@ -71,32 +77,52 @@ export class BlobsService implements OnApplicationBootstrap, OnApplicationShutdo
     }
   }
 
-  /** Ends the holds, and removes the contents that nothing names and nobody else holds. */
-  async release(held: readonly { readonly holdId: string; readonly sha256: string }[]) {
-    for (const { holdId, sha256 } of held) {
-      await this.database.transaction(OWN, async (tx) => {
-        const sql = sqlIn(tx);
-        // Whoever attaches or holds the content meanwhile waits for this row, or is waited for.
-        await sql(`SELECT 1 FROM blobs WHERE sha256 = decode($1, 'hex') FOR UPDATE`, [sha256]);
-        await sql('DELETE FROM blob_holds WHERE id = $1::uuid', [holdId]);
-        const unused = await sql(
-          `SELECT 1 FROM blobs b WHERE b.sha256 = decode($1, 'hex')
-             AND NOT EXISTS (SELECT 1 FROM blob_holds h WHERE h.sha256 = b.sha256)
-             AND NOT EXISTS (SELECT 1 FROM attachments a WHERE a.sha256 = b.sha256)`,
-          [sha256],
-        );
-        if (unused.length === 0) return;
-        await this.files.remove(sha256);
-        await sql(`DELETE FROM blobs WHERE sha256 = decode($1, 'hex')`, [sha256]);
+  /** Holds a content that attachments name, in the transaction that takes one of them away; release it afterwards. */
+  async holdStored(tx: Tx, sha256: string): Promise<Hold> {
+    const holdId = uuidv7();
+    await sqlIn(tx)(`INSERT INTO blob_holds (id, sha256) VALUES ($1::uuid, decode($2, 'hex'))`, [
+      holdId,
+      sha256,
+    ]);
+    return { holdId, sha256 };
+  }
+
+  /**
+   * Ends the holds, and removes the contents that nothing names and nobody else holds.
+   *
+   * Never rejects: what cannot be removed now stays held, and the sweep tries again.
+   */
+  async release(held: readonly Hold[]): Promise<void> {
+    for (const hold of held) {
+      await this.end(hold).catch((error: unknown) => {
+        this.logger.warn({ message: 'content not released', reason: String(error) });
       });
     }
+  }
+
+  private async end({ holdId, sha256 }: Hold): Promise<void> {
+    await this.database.transaction(OWN, async (tx) => {
+      const sql = sqlIn(tx);
+      // Whoever attaches or holds the content meanwhile waits for this row, or is waited for.
+      await sql(`SELECT 1 FROM blobs WHERE sha256 = decode($1, 'hex') FOR UPDATE`, [sha256]);
+      await sql('DELETE FROM blob_holds WHERE id = $1::uuid', [holdId]);
+      const unused = await sql(
+        `SELECT 1 FROM blobs b WHERE b.sha256 = decode($1, 'hex')
+           AND NOT EXISTS (SELECT 1 FROM blob_holds h WHERE h.sha256 = b.sha256)
+           AND NOT EXISTS (SELECT 1 FROM attachments a WHERE a.sha256 = b.sha256)`,
+        [sha256],
+      );
+      if (unused.length === 0) return;
+      await this.files.remove(sha256);
+      await sql(`DELETE FROM blobs WHERE sha256 = decode($1, 'hex')`, [sha256]);
+    });
   }
 
   /** Removes what a crash left behind. */
   async sweep(): Promise<void> {
     try {
       await this.files.sweepIncoming(ABANDONED_MS);
-      const abandoned = await this.database.sql<{ holdId: string; sha256: string }>(
+      const abandoned = await this.database.sql<Hold>(
         `SELECT id AS "holdId", encode(sha256, 'hex') AS sha256 FROM blob_holds
          WHERE created_at < now() - make_interval(secs => $1) ORDER BY created_at LIMIT $2`,
         [ABANDONED_MS / 1000, SWEEP_MAX],

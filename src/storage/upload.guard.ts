@@ -133,7 +133,7 @@ export class UploadGuard implements CanActivate {
       throw fault;
     }
     const held = await this.blobs.hold(received);
-    onceClosed(response, () => void this.blobs.release(held).catch(() => undefined));
+    onceClosed(response, () => void this.blobs.release(held));
     const files = file.map((part, index): UploadedFile => {
       const content = held[index];
       if (!content) throw new Error('A file without content.');

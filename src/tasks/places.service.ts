@@ -10,13 +10,25 @@ import type { ParentRow } from '../records/parent.js';
 import { taskNotFound } from './tasks.errors.js';
 import { TasksService } from './tasks.service.js';
 
-/** What a comment or a file hangs on. */
+/** An alert, case or task that a comment or a file hangs on. */
 export interface PlaceRef {
   readonly kind: 'alert' | 'case' | 'task';
   readonly id: string;
 }
 
-/** The same, once it is open to the caller; as restricted as the stricter of a task and its case. */
+interface Child {
+  readonly alertId: string | null;
+  readonly caseId: string | null;
+  readonly taskId: string | null;
+}
+
+/** What a comment or a file hangs on, of which it names exactly one. */
+export function placeOf({ alertId, caseId, taskId }: Child): PlaceRef {
+  if (alertId !== null) return { kind: 'alert', id: alertId };
+  return caseId === null ? { kind: 'task', id: taskId ?? '' } : { kind: 'case', id: caseId };
+}
+
+/** Such a record, once it is open to the caller; as restricted as the stricter of a task and its case. */
 export interface Place extends ParentRow {
   /** Where its history is: a task's is also its case's. */
   readonly history: Pick<ActivityEvent, 'alertId' | 'caseId' | 'taskId' | 'tlp'>;

@@ -33,6 +33,7 @@ beforeAll(async () => {
   api = await startTestApp({ DATA_DIR: dataDir, UPLOAD_LIMIT: String(UPLOAD_LIMIT) });
   tenant = await createTenant(api.db);
   other = await createTenant(api.db);
+  await linkOrganizations(api.db, tenant.organizationId, other.organizationId);
 });
 
 beforeEach(() => {
@@ -704,7 +705,6 @@ describe('attachments of a task', () => {
   });
 
   it('are for guests of the case too', async () => {
-    await linkOrganizations(api.db, tenant.organizationId, other.organizationId);
     const organizations = [tenant.organizationId, other.organizationId];
     const id = await makeTask(await makeCase({ organizations }));
     const guest = api.http(other.key);
@@ -793,6 +793,187 @@ describe('GET /attachments/:id/download', () => {
         404,
         'ATTACHMENT_NOT_FOUND',
       );
+  });
+});
+
+describe('DELETE /attachments/:id', () => {
+  const upload = (path: string, content: string) =>
+    api
+      .http(tenant.key)
+      .post(`/api/${path}/attachments`)
+      .attach('file', Buffer.from(content), 'a.txt');
+
+  it.each(['alerts', 'cases', 'tasks'])(
+    'takes a file of %s out of every read and off the disk, with history and audit',
+    async (kind) => {
+      const caseId = await makeCase();
+      const { alert } = await alertWithFile();
+      const id = { alerts: alert.id, cases: caseId, tasks: await makeTask(caseId) }[kind];
+      const path = `${kind}/${id ?? ''}`;
+      const content = unique('deleted');
+      const file = await attach(path, content);
+      const kept = await attach(path);
+      expect((await http.delete(`/api/attachments/${file.id}`)).status).toBe(204);
+      await expectNothingOf(content);
+      for (const suffix of ['', '/download'])
+        expectProblem(
+          await http.get(`/api/attachments/${file.id}${suffix}`),
+          404,
+          'ATTACHMENT_NOT_FOUND',
+        );
+      const again = await http.delete(`/api/attachments/${file.id}`);
+      expectProblem(again, 404, 'ATTACHMENT_NOT_FOUND');
+      const listed = (await http.get(`/api/${path}/attachments`)).body as Attachment[];
+      expect(listed.map((each) => each.id)).toContain(kept.id);
+      expect(listed.map((each) => each.id)).not.toContain(file.id);
+      for (const of of kind === 'tasks' ? [path, `cases/${caseId}`] : [path]) {
+        const [line] = (await http.get(`/api/${of}/activities`)).body as [Activity];
+        expect(line).toMatchObject({
+          action: 'removed',
+          fieldName: 'attachments',
+          oldValue: { id: file.id, name: 'evidence.txt' },
+        });
+      }
+      const audit = await api.db.rows(
+        `SELECT changes FROM audit_entries WHERE target_id = $1 AND action = 'attachment.deleted'`,
+        [file.id],
+      );
+      expect(audit).toEqual([
+        {
+          changes: [
+            { field: 'name', old: 'evidence.txt', new: null },
+            { field: 'sha256', old: sha256(content), new: null },
+          ],
+        },
+      ]);
+    },
+  );
+
+  it('leaves a content that another file has, until the last one goes', async () => {
+    const content = unique('twice');
+    const caseId = await makeCase();
+    const [one, two] = [
+      await attach(`cases/${caseId}`, content),
+      await attach(`cases/${caseId}`, content),
+    ];
+    expect((await http.delete(`/api/attachments/${one.id}`)).status).toBe(204);
+    expect(await remains(content)).toEqual(['file', 'row']);
+    expect((await http.get(`/api/attachments/${two.id}/download`)).status).toBe(200);
+    expect((await http.delete(`/api/attachments/${two.id}`)).status).toBe(204);
+    await expectNothingOf(content);
+  });
+
+  it('never takes the bytes of an equal upload with it, in fifty races', async () => {
+    const path = `cases/${await makeCase()}`;
+    for (let round = 0; round < 50; round++) {
+      const content = unique('raced');
+      const old = await attach(path, content);
+      const [deleted, uploaded, download] = await Promise.all([
+        api.http(tenant.key).delete(`/api/attachments/${old.id}`),
+        sleep(round % 5).then(() => upload(path, content)),
+        sleep(round % 3).then(() =>
+          api.http(tenant.key).get(`/api/attachments/${old.id}/download`),
+        ),
+      ]);
+      expect([deleted.status, uploaded.status]).toEqual([204, 201]);
+      expect([200, 404]).toContain(download.status);
+      const [file] = uploaded.body as [Attachment];
+      const read = await http.get(`/api/attachments/${file.id}/download`);
+      expect((read.body as Buffer).toString()).toBe(content);
+      expect((await http.delete(`/api/attachments/${file.id}`)).status).toBe(204);
+      await expectNothingOf(content);
+    }
+  });
+
+  it('is done by one of fifty who ask at once', async () => {
+    const content = unique('once');
+    const { id } = await attach(`cases/${await makeCase()}`, content);
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, () => api.http(tenant.key).delete(`/api/attachments/${id}`)),
+    );
+    const statuses = answers.map(({ status }) => status);
+    expect(statuses.filter((status) => status === 204)).toHaveLength(1);
+    expect(statuses.filter((status) => status === 404)).toHaveLength(49);
+    await expectNothingOf(content);
+  });
+
+  it('is finished by the sweep when a crash comes between', async () => {
+    const content = unique('crashed');
+    const file = await attach(`cases/${await makeCase()}`, content);
+    await api.db.rows(
+      `INSERT INTO blob_holds (id, sha256, created_at)
+       VALUES (gen_random_uuid(), decode($1, 'hex'), now() - interval '2 hours')`,
+      [file.sha256],
+    );
+    await api.db.rows('UPDATE attachments SET deleted_at = now(), sha256 = NULL WHERE id = $1', [
+      file.id,
+    ]);
+    await api.app.get(BlobsService).sweep();
+    await expectNothingOf(content);
+  });
+
+  const probe = { method: 'delete', path: () => `/api/attachments/${MISSING_ID}` } as const;
+
+  outcomes.unauthenticated(probe);
+
+  it.each([
+    ['alerts', 'alerts:write', ['alerts:read', 'cases:write']],
+    ['cases', 'cases:write', ['cases:read', 'alerts:write']],
+    ['tasks', 'cases:write', ['cases:read', 'alerts:write']],
+  ] as const)('answers 403 to a key that may not write %s', async (kind, needed, scopes) => {
+    const caseId = await makeCase();
+    const { alert } = await alertWithFile();
+    const id = { alerts: alert.id, cases: caseId, tasks: await makeTask(caseId) }[kind];
+    const file = await attach(`${kind}/${id}`);
+    const { key } = await addKey(api.db, tenant, { scopes });
+    const response = await api.http(key).delete(`/api/attachments/${file.id}`);
+    expectProblem(response, 403, 'INSUFFICIENT_SCOPE');
+    expect(response.headers['www-authenticate']).toContain(`scope="${needed}"`);
+  });
+
+  it('answers 403 above the clearance, and to a guest, and keeps the file', async () => {
+    const organizations = [tenant.organizationId, other.organizationId];
+    const content = unique('kept');
+    const caseId = await makeCase({ organizations });
+    const guest = api.http(other.key);
+    const theirs = await attach(`cases/${caseId}`, content, 'theirs.txt', guest);
+    expectProblem(await guest.delete(`/api/attachments/${theirs.id}`), 403, 'OWNER_ONLY');
+    const { file } = await alertWithFile(content, { tlp: 4 });
+    const low = api.http((await addKey(api.db, tenant, { tlpMax: 2 })).key);
+    expectProblem(await low.delete(`/api/attachments/${file.id}`), 403, 'CLEARANCE_TLP');
+    expect(await remains(content)).toEqual(['file', 'row']);
+    expect((await http.delete(`/api/attachments/${theirs.id}`)).status).toBe(204);
+  });
+
+  outcomes.notFound(
+    'delete',
+    (id) => `/api/attachments/${id}`,
+    'ATTACHMENT_NOT_FOUND',
+    async () => {
+      const { alert, file } = await alertWithFile();
+      await http.delete(`/api/alerts/${alert.id}`);
+      const guest = api.http(other.key);
+      const foreign = await attach(
+        `cases/${await makeCase({}, guest)}`,
+        unique('foreign'),
+        'a.txt',
+        guest,
+      );
+      return [file.id, foreign.id];
+    },
+  );
+
+  it('answers 409 while an observable is the file, naming it to those who may see it', async () => {
+    const { alert, file } = await alertWithFile();
+    const [observable] = alert.observables;
+    const refused = await http.delete(`/api/attachments/${file.id}`);
+    expect(expectProblem(refused, 409, 'IN_USE').conflictingId).toBe(observable?.id);
+    await api.db.rows('UPDATE observables SET tlp = 4 WHERE id = $1', [observable?.id]);
+    const low = api.http((await addKey(api.db, tenant, { tlpMax: 3 })).key);
+    const unnamed = await low.delete(`/api/attachments/${file.id}`);
+    expect(expectProblem(unnamed, 409, 'IN_USE').conflictingId).toBeUndefined();
+    await api.db.rows('UPDATE observables SET deleted_at = now() WHERE id = $1', [observable?.id]);
+    expect((await http.delete(`/api/attachments/${file.id}`)).status).toBe(204);
   });
 });
 

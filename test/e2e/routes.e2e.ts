@@ -129,6 +129,7 @@ const FORMS: Readonly<Record<string, Form>> = {
 /** Routes that change something without a body. */
 const BODILESS = new Set([
   'DELETE /api/alerts/:id',
+  'DELETE /api/attachments/:id',
   'DELETE /api/comments/:id',
   'DELETE /api/tasks/:id',
   'DELETE /api/cases/:id/timeline/:eventId',
