@@ -9,8 +9,8 @@ import { idSchema } from '../common/fields.js';
 import type { Page } from '../common/pagination.js';
 import { TakesFiles, Uploaded } from '../storage/upload.guard.js';
 import type { Upload } from '../storage/upload.guard.js';
-import { attachmentListQuery, attachmentSchema } from './attachments.schema.js';
-import type { Attachment, AttachmentListQuery } from './attachments.schema.js';
+import { attachmentListQuery, attachmentSchema, downloadQuery } from './attachments.schema.js';
+import type { Attachment, AttachmentListQuery, DownloadQuery } from './attachments.schema.js';
 import { AttachmentsService } from './attachments.service.js';
 
 @ApiTags('Attachments')
@@ -113,13 +113,14 @@ export class AttachmentsController {
   async download(
     @Caller() principal: Principal,
     @Param('id', { schema: idSchema }) id: string,
+    @Query({ schema: downloadQuery }) query: DownloadQuery,
     @Res({ passthrough: true }) response: Response,
   ): Promise<StreamableFile> {
-    const { attachment, content } = await this.attachments.download(principal, id);
-    response.attachment(attachment.name);
+    const { name, size, content } = await this.attachments.download(principal, id, query);
+    response.attachment(name);
     // The type that was sent is a claim of whoever sent it: nothing may be shown, run or guessed from it.
     response.setHeader('Content-Type', 'application/octet-stream');
-    response.setHeader('Content-Length', attachment.size);
+    if (size !== null) response.setHeader('Content-Length', size);
     response.setHeader('Content-Security-Policy', "sandbox; default-src 'none'");
     response.setHeader('X-Content-Type-Options', 'nosniff');
     return new StreamableFile(content);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { idSchema } from '../common/fields.js';
+import { idSchema, queryBoolean } from '../common/fields.js';
 import { listQuery } from '../common/pagination.js';
 
 /** A file on an alert, a case or a task, without its content. */
@@ -24,4 +24,11 @@ export type Attachment = z.output<typeof attachmentSchema>;
 
 export const attachmentListQuery = listQuery(['createdAt'], {});
 
+export const downloadQuery = z.strictObject({
+  zip: queryBoolean.default(false).meta({
+    description: 'Whether to answer an encrypted zip of the file, with the password `infected`.',
+  }),
+});
+
+export type DownloadQuery = z.output<typeof downloadQuery>;
 export type AttachmentListQuery = z.output<typeof attachmentListQuery>;

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { ReadStream } from 'node:fs';
+import type { Readable } from 'node:stream';
 import { assertCleared, assertOwner } from '../access/access.js';
 import { recordActivities } from '../activities/activity.js';
 import { AuditService } from '../audit/audit.service.js';
@@ -27,7 +27,15 @@ import {
   insertAttachments,
 } from './attachments.queries.js';
 import type { HeldAttachment } from './attachments.queries.js';
-import type { Attachment, AttachmentListQuery } from './attachments.schema.js';
+import type { Attachment, AttachmentListQuery, DownloadQuery } from './attachments.schema.js';
+import { infectedZip } from './infected-zip.js';
+
+/** What a download answers; a zip's size is known only at its end. */
+interface Download {
+  readonly name: string;
+  readonly size: number | null;
+  readonly content: Readable;
+}
 
 /** Files on alerts, cases and tasks: evidence. */
 @Injectable()
@@ -143,11 +151,8 @@ export class AttachmentsService {
     await this.blobs.release([hold]);
   }
 
-  /** The content of a file; that it was taken is audited. */
-  async download(
-    principal: Principal,
-    id: string,
-  ): Promise<{ readonly attachment: Attachment; readonly content: ReadStream }> {
+  /** The content of a file, or a zip of it; that it was taken is audited. */
+  async download(principal: Principal, id: string, { zip }: DownloadQuery): Promise<Download> {
     const { attachment, organizationId } = await this.open(principal, id);
     await this.database.transaction(principal, (tx) =>
       this.audit.record(tx, principal, {
@@ -157,8 +162,16 @@ export class AttachmentsService {
         organizationId,
       }),
     );
+    const { name, size } = attachment;
+    const content = await this.read(principal, attachment);
+    return zip
+      ? { name: `${name}.zip`, size: null, content: await infectedZip(attachment, content) }
+      : { name, size, content };
+  }
+
+  private async read(principal: Principal, { id, sha256 }: Attachment): Promise<Readable> {
     try {
-      return { attachment, content: await this.files.read(attachment.sha256) };
+      return await this.files.read(sha256);
     } catch (error) {
       // Deleted since it was found: then this answers 404.
       await this.open(principal, id);

@@ -1,5 +1,4 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import type { ReadStream } from 'node:fs';
 import { open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -87,9 +86,9 @@ export class FileStore {
 
   /** The content, to read; rejects with `ENOENT` when it is not there. */
   async read(sha256: string): Promise<ReadStream> {
-    const path = this.pathOf(sha256);
-    await stat(path);
-    return createReadStream(path);
+    // Opened here, so that what is removed from now on is still read to its end.
+    const file = await open(this.pathOf(sha256), 'r');
+    return file.createReadStream();
   }
 
   async remove(sha256: string): Promise<void> {

@@ -1,3 +1,4 @@
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
@@ -5,6 +6,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Uint8ArrayReader, Uint8ArrayWriter, ZipReader } from '@zip.js/zip.js';
 import type { Response } from 'supertest';
 import type { Activity } from '../../src/activities/activities.schema.js';
 import { alertSchema } from '../../src/alerts/alerts.schema.js';
@@ -793,6 +795,66 @@ describe('GET /attachments/:id/download', () => {
         404,
         'ATTACHMENT_NOT_FOUND',
       );
+  });
+});
+
+describe('GET /attachments/:id/download?zip=true', () => {
+  const zipOf = (file: Attachment, agent = http) =>
+    agent.get(`/api/attachments/${file.id}/download?zip=true`).buffer(true);
+
+  it('answers an encrypted zip that no browser shows, and is audited', async () => {
+    const content = unique('<script>alert(1)</script>');
+    const file = await attach(`cases/${await makeCase()}`, content, 'évil ☃.html');
+    const response = await zipOf(file);
+    expect(response.status).toBe(200);
+    expect(response.headers).toMatchObject({
+      'content-type': 'application/octet-stream',
+      'content-disposition':
+        'attachment; filename="?vil ?.html.zip"; filename*=UTF-8\'\'%C3%A9vil%20%E2%98%83.html.zip',
+      'content-security-policy': "sandbox; default-src 'none'",
+      'x-content-type-options': 'nosniff',
+    });
+    expect(response.headers['content-length']).toBeUndefined();
+    const zip = response.body as Buffer;
+    expect(zip.includes(content)).toBe(false);
+    const reader = new ZipReader(new Uint8ArrayReader(zip), { password: 'infected' });
+    const [entry] = await reader.getEntries();
+    if (!entry || entry.directory) throw new Error('No file.');
+    expect(entry.filename).toBe('évil ☃.html');
+    const read = await entry.getData(new Uint8ArrayWriter());
+    expect(Buffer.from(read).toString()).toBe(content);
+    const audit = await api.db.rows(
+      `SELECT 1 FROM audit_entries WHERE target_id = $1 AND action = 'attachment.downloaded'`,
+      [file.id],
+    );
+    expect(audit).toHaveLength(1);
+  });
+
+  const hasUnzip = spawnSync('unzip', ['-v']).status === 0;
+
+  (hasUnzip ? it : it.skip).each([
+    ['any', randomBytes(60_000)],
+    ['an empty one', Buffer.alloc(0)],
+  ])('is opened by unzip, whose content is %s', async (_what, content) => {
+    const response = await http
+      .post(`/api/cases/${await makeCase()}/attachments`)
+      .attach('file', content, 'sample.exe');
+    const [file] = response.body as [Attachment];
+    const path = join(dataDir, `${file.id}.zip`);
+    await writeFile(path, (await zipOf(file)).body as Buffer);
+    expect(execFileSync('unzip', ['-p', '-P', 'infected', path]).equals(content)).toBe(true);
+    if (content.length > 0)
+      expect(spawnSync('unzip', ['-p', '-P', 'guessed', path]).status).not.toBe(0);
+  });
+
+  it('answers a file as it is to zip=false, and 400 to anything else', async () => {
+    const content = unique('plain');
+    const file = await attach(`cases/${await makeCase()}`, content);
+    const path = `/api/attachments/${file.id}/download`;
+    const plain = await http.get(`${path}?zip=false`).buffer(true);
+    expect((plain.body as Buffer).toString()).toBe(content);
+    expectInvalid(await http.get(`${path}?zip=maybe`), ['zip']);
+    expectInvalid(await http.get(`${path}?zip=true&zip=true`), ['zip']);
   });
 });
 
