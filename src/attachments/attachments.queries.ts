@@ -82,6 +82,20 @@ export async function deleteAttachment(sql: Sql, id: string): Promise<void> {
   await sql('UPDATE attachments SET deleted_at = now(), sha256 = NULL WHERE id = $1::uuid', [id]);
 }
 
+/** The bytes that the files of a case and of its tasks have together, each counted wherever it hangs. */
+export async function sumCaseFiles(sql: Sql, caseId: string): Promise<number> {
+  const [row] = await sql<{ bytes: number }>(
+    `SELECT coalesce(sum(b.size), 0)::float8 AS bytes FROM (
+       SELECT sha256 FROM attachments WHERE case_id = $1::uuid AND deleted_at IS NULL
+       UNION ALL
+       SELECT f.sha256 FROM tasks t JOIN attachments f ON f.task_id = t.id AND f.deleted_at IS NULL
+       WHERE t.case_id = $1::uuid AND t.deleted_at IS NULL) held
+     JOIN blobs b ON b.sha256 = held.sha256`,
+    [caseId],
+  );
+  return row?.bytes ?? 0;
+}
+
 /** Inserts attachments whose contents the request holds. */
 export async function insertAttachments(sql: Sql, rows: readonly AttachmentRow[]): Promise<void> {
   await sql(

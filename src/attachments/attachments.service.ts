@@ -8,9 +8,10 @@ import { assertScope } from '../auth/scope.guard.js';
 import { invalidValue } from '../common/errors.js';
 import { Cursors } from '../common/pagination.js';
 import type { Page } from '../common/pagination.js';
+import { AppConfig } from '../config/config.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
-import type { Tx } from '../database/sql.js';
+import type { Sql, Tx } from '../database/sql.js';
 import { listChildren } from '../records/child-list.js';
 import { BlobsService } from '../storage/blobs.service.js';
 import { FileStore } from '../storage/file-store.js';
@@ -18,13 +19,14 @@ import type { UploadedFile } from '../storage/upload.guard.js';
 import { PlacesService, placeOf } from '../tasks/places.service.js';
 import type { Place, PlaceRef } from '../tasks/places.service.js';
 import { toAttachmentRow } from './attachment-row.js';
-import { attachmentInUse, attachmentNotFound } from './attachments.errors.js';
+import { attachmentInUse, attachmentNotFound, caseFilesFull } from './attachments.errors.js';
 import {
   attachmentsOf,
   deleteAttachment,
   findAttachment,
   findUse,
   insertAttachments,
+  sumCaseFiles,
 } from './attachments.queries.js';
 import type { HeldAttachment } from './attachments.queries.js';
 import type { Attachment, AttachmentListQuery, DownloadQuery } from './attachments.schema.js';
@@ -47,6 +49,7 @@ export class AttachmentsService {
     private readonly blobs: BlobsService,
     private readonly audit: AuditService,
     private readonly cursors: Cursors,
+    private readonly config: AppConfig,
   ) {}
 
   /** Attaches files to a parent, all or none. */
@@ -62,6 +65,7 @@ export class AttachmentsService {
         lock: 'FOR UPDATE',
       });
       const { organizationId, history } = place;
+      if (history.caseId !== undefined) await this.assertRoom(sql, history.caseId, files);
       const ids = { alertId: null, caseId: null, taskId: null, [`${parent.kind}Id`]: parent.id };
       const owner = { ...ids, ...place };
       const rows = files.map((file) => toAttachmentRow(file, owner, principal.userId));
@@ -177,6 +181,17 @@ export class AttachmentsService {
       await this.open(principal, id);
       throw error;
     }
+  }
+
+  /** A case that is held takes no more than configured; what promotion and merging unite is never refused. */
+  private async assertRoom(
+    sql: Sql,
+    caseId: string,
+    files: readonly UploadedFile[],
+  ): Promise<void> {
+    const bytesMax = this.config.caseFilesBytesMax;
+    const wanted = files.reduce((sum, { size }) => sum + size, 0);
+    if ((await sumCaseFiles(sql, caseId)) + wanted > bytesMax) throw caseFilesFull(bytesMax);
   }
 
   /** An attachment to be changed. Whoever changes one holds its record, so they take turns. */

@@ -161,6 +161,11 @@ export const ERROR_CODES = {
       'The record has changed since `If-Match` was read. Read it again and repeat the change.',
   },
   BODY_TOO_LARGE: { status: 413, meaning: 'The body is larger than the route takes.' },
+  CASE_FILES_FULL: {
+    status: 413,
+    meaning:
+      'With these files, those of the case and its tasks would take more than they may. Delete some first.',
+  },
   UNSUPPORTED_MEDIA_TYPE: {
     status: 415,
     meaning:

@@ -110,6 +110,8 @@ export const environmentSchema = z.object({
     .default([]),
   BODY_LIMIT: byteSize('2MiB'),
   UPLOAD_LIMIT: byteSize('50MiB'),
+  UPLOAD_FILES_MAX: integer(1, 100).default(10),
+  CASE_FILES_LIMIT: byteSize('1GiB'),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   LOG_FORMAT: z.enum(['json', 'pretty']).optional(),
   METRICS_PORT: port.optional(),

@@ -84,6 +84,8 @@ describe('parseEnvironment', () => {
     ['BODY_LIMIT', '2 parsecs'],
     ['BODY_LIMIT', '0'],
     ['UPLOAD_LIMIT', '-1MiB'],
+    ['UPLOAD_FILES_MAX', '0'],
+    ['CASE_FILES_LIMIT', 'plenty'],
     ['LOG_LEVEL', 'loud'],
     ['LOG_FORMAT', 'xml'],
     ['METRICS_PORT', '0'],

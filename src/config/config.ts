@@ -39,6 +39,8 @@ export class AppConfig {
   readonly bodyBytesMax: number;
   readonly bulkBodyBytesMax: number;
   readonly uploadBytesMax: number;
+  readonly uploadFilesMax: number;
+  readonly caseFilesBytesMax: number;
   readonly logLevel: Environment['LOG_LEVEL'];
   readonly logFormat: 'json' | 'pretty';
   readonly metricsPort: number | undefined;
@@ -69,6 +71,8 @@ export class AppConfig {
     this.bodyBytesMax = env.BODY_LIMIT;
     this.bulkBodyBytesMax = Math.max(env.BODY_LIMIT, BULK_BODY_BYTES_MIN);
     this.uploadBytesMax = env.UPLOAD_LIMIT;
+    this.uploadFilesMax = env.UPLOAD_FILES_MAX;
+    this.caseFilesBytesMax = env.CASE_FILES_LIMIT;
     this.logLevel = env.LOG_LEVEL;
     this.logFormat = env.LOG_FORMAT ?? (process.stdout.isTTY ? 'pretty' : 'json');
     this.metricsPort = env.METRICS_PORT;

@@ -14,8 +14,6 @@ import { cleanContentType, cleanFileName } from './file-name.js';
 import { FileStore } from './file-store.js';
 import type { ReceivedFile } from './file-store.js';
 
-/** Files a request may bring. */
-export const FILES_MAX = 10;
 const FIELDS_MAX = 20;
 const FIELD_NAME_MAX = 100;
 /** Room for boundaries and headers of parts. */
@@ -48,7 +46,8 @@ interface Part extends Express.Multer.File {
 const FILE_PARTS = {
   type: 'array',
   items: { type: 'string', format: 'binary' },
-  description: `Up to ${FILES_MAX} files, each a part of its own named \`file\`.`,
+  description:
+    'Up to 10 files, unless the server is configured otherwise, each a part of its own named `file`.',
 };
 
 /** The route takes `multipart/form-data` with parts `file`; with `json`, also a part of that name holding JSON text. */
@@ -101,11 +100,11 @@ export class UploadGuard implements CanActivate {
       preservePath: true,
       limits: {
         fileSize: config.uploadBytesMax,
-        files: FILES_MAX + 1,
+        files: config.uploadFilesMax + 1,
         fields: FIELDS_MAX,
         fieldSize: config.bodyBytesMax,
         fieldNameSize: FIELD_NAME_MAX,
-        parts: FILES_MAX + FIELDS_MAX + 1,
+        parts: config.uploadFilesMax + FIELDS_MAX + 1,
       },
     }).fields([{ name: 'file' }, { name: 'alert', maxCount: 1 }]);
   }
@@ -120,8 +119,8 @@ export class UploadGuard implements CanActivate {
         'Send the body as multipart/form-data with a boundary.',
       );
     }
-    const { uploadBytesMax, bodyBytesMax } = this.config;
-    const bytesMax = FILES_MAX * uploadBytesMax + bodyBytesMax + FRAMING_BYTES;
+    const { uploadBytesMax, uploadFilesMax, bodyBytesMax } = this.config;
+    const bytesMax = uploadFilesMax * uploadBytesMax + bodyBytesMax + FRAMING_BYTES;
     if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLarge(bytesMax);
     const parts = await this.read(request, response);
     const { file = [], alert = [] } = parts;
@@ -158,9 +157,9 @@ export class UploadGuard implements CanActivate {
       void this.parse(request, response, done as NextFunction);
     });
     const parts = (request.files ?? {}) as Record<string, Part[]>;
-    if ((parts.file?.length ?? 0) > FILES_MAX) {
+    if ((parts.file?.length ?? 0) > this.config.uploadFilesMax) {
       await Promise.all((parts.file ?? []).map((part) => this.discard(part)));
-      throw new AppError('BODY_TOO_LARGE', `A request may bring at most ${FILES_MAX} files.`);
+      throw tooMany(this.config.uploadFilesMax);
     }
     return parts;
   }
@@ -197,7 +196,7 @@ export class UploadGuard implements CanActivate {
         return tooLarge(this.config.uploadBytesMax);
       case 'LIMIT_FILE_COUNT':
       case 'LIMIT_PART_COUNT':
-        return new AppError('BODY_TOO_LARGE', `A request may bring at most ${FILES_MAX} files.`);
+        return tooMany(this.config.uploadFilesMax);
       case 'LIMIT_FIELD_VALUE':
         return tooLarge(this.config.bodyBytesMax);
       case 'LIMIT_UNEXPECTED_FILE':
@@ -223,6 +222,10 @@ function onceClosed(response: Response, callback: () => void): void {
 
 function tooLarge(bytesMax: number): AppError {
   return new AppError('BODY_TOO_LARGE', `The upload is larger than ${bytesMax} bytes.`);
+}
+
+function tooMany(filesMax: number): AppError {
+  return new AppError('BODY_TOO_LARGE', `A request may bring at most ${filesMax} files.`);
 }
 
 /** The text of a part that has a file name, as browsers send a blob. */

@@ -23,6 +23,8 @@ import { MISSING_ID, outcomesOf, send } from '../outcomes.js';
 import type { Form } from '../outcomes.js';
 
 const UPLOAD_LIMIT = 65_536;
+const FILES_MAX = 5;
+const CASE_LIMIT = 4 * UPLOAD_LIMIT;
 
 let api: TestApp;
 let dataDir: string;
@@ -32,7 +34,12 @@ let http: Agent;
 
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'casebender-files-'));
-  api = await startTestApp({ DATA_DIR: dataDir, UPLOAD_LIMIT: String(UPLOAD_LIMIT) });
+  api = await startTestApp({
+    DATA_DIR: dataDir,
+    UPLOAD_LIMIT: String(UPLOAD_LIMIT),
+    UPLOAD_FILES_MAX: String(FILES_MAX),
+    CASE_FILES_LIMIT: String(CASE_LIMIT),
+  });
   tenant = await createTenant(api.db);
   other = await createTenant(api.db);
   await linkOrganizations(api.db, tenant.organizationId, other.organizationId);
@@ -445,7 +452,7 @@ describe('POST /alerts-attachments', () => {
     );
     await expectNothingOf(tooLarge);
     const many = Array.from(
-      { length: 11 },
+      { length: FILES_MAX + 1 },
       (_, index) => [`${index}.txt`, unique('many')] as const,
     );
     expectProblem(await post(alertWith([]), many), 413, 'BODY_TOO_LARGE');
@@ -737,6 +744,68 @@ describe('attachments of a task', () => {
       .attach('file', Buffer.from(content), 'late.txt');
     expectProblem(response, 404, 'TASK_NOT_FOUND');
     await expectNothingOf(content);
+  });
+});
+
+describe('the files of a case and its tasks', () => {
+  const upload = (path: string, sizes: readonly number[]) => {
+    const request = api.http(tenant.key).post(`/api/${path}/attachments`);
+    const contents = sizes.map((size) => randomBytes(size));
+    for (const content of contents) request.attach('file', content, 'a.bin');
+    return request;
+  };
+
+  it('may take up to a limit together, beyond which an upload is 413 and leaves nothing', async () => {
+    const caseId = await makeCase();
+    const taskId = await makeTask(caseId);
+    expect((await upload(`cases/${caseId}`, [UPLOAD_LIMIT, UPLOAD_LIMIT])).status).toBe(201);
+    const [file] = (await upload(`tasks/${taskId}`, [UPLOAD_LIMIT])).body as [Attachment];
+    const before = await fingerprint(api.db);
+    for (const path of [`cases/${caseId}`, `tasks/${taskId}`]) {
+      const problem = expectProblem(
+        await upload(path, [UPLOAD_LIMIT - 1, 2]),
+        413,
+        'CASE_FILES_FULL',
+      );
+      expect(problem.detail).toContain(String(CASE_LIMIT));
+    }
+    expect(await fingerprint(api.db)).toBe(before);
+    const content = 'y'.repeat(UPLOAD_LIMIT);
+    const small = unique('small');
+    const refused = http
+      .post(`/api/cases/${caseId}/attachments`)
+      .attach('file', Buffer.from(small), 'small')
+      .attach('file', Buffer.from(content), 'large');
+    expectProblem(await refused, 413, 'CASE_FILES_FULL');
+    await expectNothingOf(small, content);
+    expect((await upload(`tasks/${taskId}`, [UPLOAD_LIMIT])).status).toBe(201);
+    expectProblem(await upload(`cases/${caseId}`, [1]), 413, 'CASE_FILES_FULL');
+    expect((await http.delete(`/api/attachments/${file.id}`)).status).toBe(204);
+    expect((await upload(`cases/${caseId}`, [UPLOAD_LIMIT])).status).toBe(201);
+  });
+
+  it('never exceed it by uploads at once', async () => {
+    const caseId = await makeCase();
+    const paths = [`cases/${caseId}`, `tasks/${await makeTask(caseId)}`];
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => upload(paths[index % 2] ?? '', [UPLOAD_LIMIT])),
+    );
+    const statuses = answers.map(({ status }) => status);
+    expect(statuses.filter((status) => status === 201)).toHaveLength(4);
+    expect(statuses.filter((status) => status === 413)).toHaveLength(16);
+  });
+
+  it('may be more where alerts bring them: nothing is lost over it', async () => {
+    const caseId = await makeCase();
+    await upload(
+      `cases/${caseId}`,
+      Array.from({ length: 4 }, () => UPLOAD_LIMIT),
+    );
+    const { alert, file } = await alertWithFile();
+    expect((await http.post(`/api/alerts/${alert.id}/merge/${caseId}`)).status).toBe(200);
+    const files = (await http.get(`/api/cases/${caseId}/attachments`)).body as Attachment[];
+    expect(files.map((each) => each.sha256)).toContain(file.sha256);
+    expectProblem(await upload(`cases/${caseId}`, [1]), 413, 'CASE_FILES_FULL');
   });
 });
 
