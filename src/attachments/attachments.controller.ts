@@ -123,6 +123,15 @@ export class AttachmentsController {
     if (size !== null) response.setHeader('Content-Length', size);
     response.setHeader('Content-Security-Policy', "sandbox; default-src 'none'");
     response.setHeader('X-Content-Type-Options', 'nosniff');
-    return new StreamableFile(content);
+    return breakingOff(new StreamableFile(content));
   }
+}
+
+/** Breaks off an answer whose content fails before its first byte, too: Nest would answer 400. */
+function breakingOff(file: StreamableFile): StreamableFile {
+  const { errorHandler } = file;
+  return file.setErrorHandler((error, response) => {
+    if (response.headersSent) errorHandler(error, response);
+    else response.destroy?.();
+  });
 }

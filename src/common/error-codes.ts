@@ -191,7 +191,7 @@ export const ERROR_CODES = {
   UNAVAILABLE: {
     status: 503,
     meaning:
-      'The database is not reachable or the server is stopping. Try again after `Retry-After` seconds.',
+      'The database or the store of files is not reachable, or the server is stopping. Try again after `Retry-After` seconds.',
   },
 } as const satisfies Record<string, { status: number; meaning: string }>;
 

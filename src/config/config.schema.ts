@@ -51,6 +51,8 @@ const secret = z.string().refine((text) => Buffer.from(text, 'base64').length >=
   error: 'expected at least 32 bytes in base64, for example from: openssl rand -base64 32',
 });
 
+const word = z.string().regex(/^\S+$/, 'expected one word');
+
 const list = z.string().transform((text) =>
   text
     .split(',')
@@ -62,8 +64,12 @@ function isNetwork(text: string): boolean {
   return ipaddr.isValid(text) || ipaddr.isValidCIDR(text);
 }
 
+/** Rules between variables are held unless one of theirs is wrong: every problem is listed at once. */
+const whenS3IsValid = ({ issues }: Pick<z.core.ParsePayload, 'issues'>) =>
+  !issues.some(({ path }) => String(path?.[0]).startsWith('S3_'));
+
 /** Every variable the server reads, with its default; spec/operations.md §2 in code. */
-export const environmentSchema = z.object({
+const variables = z.object({
   HOST: z.string().min(1).default('127.0.0.1'),
   PORT: integer(0, 65_535).default(3000),
   PUBLIC_URL: httpUrl.optional(),
@@ -95,9 +101,19 @@ export const environmentSchema = z.object({
   WEB_CONCURRENCY: z
     .enum(['1'], { error: 'this version runs one process: leave it unset or 1' })
     .default('1'),
-  STORAGE: z
-    .enum(['disk'], { error: 'this version stores files on disk: leave it unset or `disk`' })
-    .default('disk'),
+  STORAGE: z.enum(['disk', 's3']).default('disk'),
+  S3_ENDPOINT: httpUrl.optional(),
+  S3_BUCKET: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'expected the name of a bucket')
+    .optional(),
+  S3_REGION: z
+    .string()
+    .regex(/^[a-z0-9-]+$/, 'expected a region such as eu-central-1')
+    .default('us-east-1'),
+  S3_ACCESS_KEY_ID: word.optional(),
+  S3_SECRET_ACCESS_KEY: word.optional(),
+  S3_FORCE_PATH_STYLE: z.enum(['on', 'off', 'true', 'false']).optional(),
   TRUST_PROXY: list
     .refine((parts) => parts.every(isNetwork), {
       error: 'expected addresses or networks separated by commas, such as 10.0.0.0/8',
@@ -116,5 +132,21 @@ export const environmentSchema = z.object({
   LOG_FORMAT: z.enum(['json', 'pretty']).optional(),
   METRICS_PORT: port.optional(),
 });
+
+/** The same, with the rules between them. */
+export const environmentSchema = variables
+  .refine((env) => env.STORAGE !== 's3' || env.S3_BUCKET !== undefined, {
+    path: ['S3_BUCKET'],
+    error: 'STORAGE=s3 needs the name of a bucket',
+    when: whenS3IsValid,
+  })
+  .refine(
+    (env) => (env.S3_ACCESS_KEY_ID === undefined) === (env.S3_SECRET_ACCESS_KEY === undefined),
+    {
+      path: ['S3_SECRET_ACCESS_KEY'],
+      error: 'goes together with S3_ACCESS_KEY_ID: set both, or none',
+      when: whenS3IsValid,
+    },
+  );
 
 export type Environment = z.output<typeof environmentSchema>;

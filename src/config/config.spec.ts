@@ -76,7 +76,13 @@ describe('parseEnvironment', () => {
     ['AUTH_FAILURES_PER_MINUTE', '0'],
     ['ALERT_DEDUP', 'merge'],
     ['WEB_CONCURRENCY', '4'],
-    ['STORAGE', 's3'],
+    ['STORAGE', 'tape'],
+    ['S3_ENDPOINT', 'store:8333'],
+    ['S3_BUCKET', 'Evidence Files'],
+    ['S3_REGION', 'EU (Frankfurt)'],
+    ['S3_ACCESS_KEY_ID', 'two words'],
+    ['S3_SECRET_ACCESS_KEY', 'two words'],
+    ['S3_FORCE_PATH_STYLE', 'maybe'],
     ['TRUST_PROXY', 'proxy.internal'],
     ['TRUST_PROXY', '10.0.0.0/8,10.0.0.0/99'],
     ['CORS_ORIGINS', '*'],
@@ -121,6 +127,17 @@ describe('parseEnvironment', () => {
 
   it.each(variables)('takes an empty %s as unset', (name) => {
     expect(parseEnvironment({ [name]: '' })).toEqual(parseEnvironment({}));
+  });
+
+  it.each([
+    ['S3_BUCKET', { STORAGE: 's3' }],
+    ['S3_BUCKET', { STORAGE: 's3', PORT: '-1' }],
+    ['S3_SECRET_ACCESS_KEY', { S3_ACCESS_KEY_ID: 'id' }],
+    ['S3_SECRET_ACCESS_KEY', { S3_SECRET_ACCESS_KEY: 'secret' }],
+  ])('names %s where it is missing beside %j', (name, env) => {
+    const named = problemsOf(env).map((problem) => problem.split(':')[0]);
+    expect(named).toContain(name);
+    expect(named).toHaveLength('PORT' in env ? 2 : 1);
   });
 
   it('ignores variables of other programs', () => {
@@ -170,6 +187,26 @@ describe('AppConfig', () => {
     expect(configOf({ PUBLIC_URL: 'https://soc.example.org/' }).publicUrl).toBe(
       'https://soc.example.org',
     );
+  });
+
+  it('keeps files on disk, or in a bucket, named in the path where the store is not that of AWS', () => {
+    expect(configOf({ S3_BUCKET: 'evidence' }).s3).toBeNull();
+    const bucket = { STORAGE: 's3', S3_BUCKET: 'evidence' };
+    expect(configOf(bucket).s3).toEqual({
+      bucket: 'evidence',
+      region: 'us-east-1',
+      endpoint: undefined,
+      credentials: undefined,
+      forcePathStyle: false,
+    });
+    const store = { ...bucket, S3_ENDPOINT: 'http://store:8333' };
+    expect(configOf(store).s3?.forcePathStyle).toBe(true);
+    expect(configOf({ ...store, S3_FORCE_PATH_STYLE: 'off' }).s3?.forcePathStyle).toBe(false);
+    const keyed = { ...store, S3_ACCESS_KEY_ID: 'id', S3_SECRET_ACCESS_KEY: 'secret' };
+    expect(configOf(keyed).s3?.credentials).toEqual({
+      accessKeyId: 'id',
+      secretAccessKey: 'secret',
+    });
   });
 
   it('lets bulk bodies be 16 MiB at least', () => {

@@ -15,6 +15,18 @@ export class ConfigError extends Error {
 /** Bulk routes take larger bodies than others, by this factor at least (spec/operations.md §2). */
 const BULK_BODY_BYTES_MIN = 16 * 1024 ** 2;
 
+/** The bucket that files are kept in. */
+export interface S3Config {
+  readonly bucket: string;
+  readonly region: string;
+  /** That of the region at AWS when undefined. */
+  readonly endpoint: string | undefined;
+  /** Those of the machine when undefined, as AWS hands them out. */
+  readonly credentials:
+    { readonly accessKeyId: string; readonly secretAccessKey: string } | undefined;
+  readonly forcePathStyle: boolean;
+}
+
 /** The whole configuration of a process: parsed once at start, injected everywhere, never changed. */
 export class AppConfig {
   readonly host: string;
@@ -34,6 +46,8 @@ export class AppConfig {
   readonly legacyAuth: { readonly enabled: boolean; readonly sunset: Date | undefined };
   readonly authFailuresPerMinute: number;
   readonly alertDedup: Environment['ALERT_DEDUP'];
+  /** Null when files are kept on disk. */
+  readonly s3: S3Config | null;
   readonly trustProxy: readonly string[];
   readonly corsOrigins: readonly string[];
   readonly bodyBytesMax: number;
@@ -66,6 +80,7 @@ export class AppConfig {
     this.legacyAuth = { enabled: env.LEGACY_AUTH === 'on', sunset: env.LEGACY_AUTH_SUNSET };
     this.authFailuresPerMinute = env.AUTH_FAILURES_PER_MINUTE;
     this.alertDedup = env.ALERT_DEDUP;
+    this.s3 = env.STORAGE === 's3' ? s3ConfigOf(env) : null;
     this.trustProxy = env.TRUST_PROXY;
     this.corsOrigins = env.CORS_ORIGINS;
     this.bodyBytesMax = env.BODY_LIMIT;
@@ -77,6 +92,21 @@ export class AppConfig {
     this.logFormat = env.LOG_FORMAT ?? (process.stdout.isTTY ? 'pretty' : 'json');
     this.metricsPort = env.METRICS_PORT;
   }
+}
+
+function s3ConfigOf(env: Environment): S3Config {
+  const { S3_ENDPOINT: endpoint, S3_FORCE_PATH_STYLE: pathStyle } = env;
+  const { S3_ACCESS_KEY_ID: accessKeyId, S3_SECRET_ACCESS_KEY: secretAccessKey } = env;
+  const isKeyed = accessKeyId !== undefined && secretAccessKey !== undefined;
+  return {
+    bucket: env.S3_BUCKET ?? '',
+    region: env.S3_REGION,
+    endpoint,
+    credentials: isKeyed ? { accessKeyId, secretAccessKey } : undefined,
+    // Other stores than that of AWS mostly have no host name for each bucket.
+    forcePathStyle:
+      pathStyle === undefined ? endpoint !== undefined : pathStyle === 'on' || pathStyle === 'true',
+  };
 }
 
 /**

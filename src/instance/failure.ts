@@ -2,6 +2,7 @@ import { ConfigError } from '../config/config.js';
 import { isConnectionLost } from '../database/database-errors.js';
 import { EmbeddedPostgresError } from '../database/embedded-postgres.js';
 import { MigrationError } from '../database/migrate.js';
+import { StorageError } from '../storage/file-store.js';
 
 /** A wrong configuration, as in sysexits.h. */
 const EX_CONFIG = 78;
@@ -18,7 +19,11 @@ export function explainFailure(
       exitCode: EX_CONFIG,
     };
   }
-  if (error instanceof EmbeddedPostgresError || error instanceof MigrationError) {
+  if (
+    error instanceof EmbeddedPostgresError ||
+    error instanceof MigrationError ||
+    error instanceof StorageError
+  ) {
     return { text: error.message, exitCode: 1 };
   }
   const {

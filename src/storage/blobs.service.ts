@@ -6,6 +6,7 @@ import { sqlIn } from '../database/sql.js';
 import type { Tx } from '../database/sql.js';
 import { FileStore } from './file-store.js';
 import type { Content, ReceivedFile } from './file-store.js';
+import { IncomingFiles } from './incoming-files.js';
 
 /** Keeps a content in its place until it is released. */
 export interface Hold {
@@ -40,6 +41,7 @@ export class BlobsService implements OnApplicationBootstrap, OnApplicationShutdo
   constructor(
     private readonly database: Database,
     private readonly files: FileStore,
+    private readonly incoming: IncomingFiles,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -71,7 +73,7 @@ export class BlobsService implements OnApplicationBootstrap, OnApplicationShutdo
       }
       return held;
     } catch (error) {
-      await Promise.all(received.map((file) => this.files.discard(file)));
+      await Promise.all(received.map((file) => this.incoming.discard(file)));
       await this.release(held);
       throw error;
     }
@@ -121,7 +123,7 @@ export class BlobsService implements OnApplicationBootstrap, OnApplicationShutdo
   /** Removes what a crash left behind. */
   async sweep(): Promise<void> {
     try {
-      await this.files.sweepIncoming(ABANDONED_MS);
+      await this.incoming.sweep(ABANDONED_MS);
       const abandoned = await this.database.sql<Hold>(
         `SELECT id AS "holdId", encode(sha256, 'hex') AS sha256 FROM blob_holds
          WHERE created_at < now() - make_interval(secs => $1) ORDER BY created_at LIMIT $2`,

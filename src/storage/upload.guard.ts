@@ -11,8 +11,8 @@ import { AppConfig } from '../config/config.js';
 import { BlobsService } from './blobs.service.js';
 import type { HeldFile } from './blobs.service.js';
 import { cleanContentType, cleanFileName } from './file-name.js';
-import { FileStore } from './file-store.js';
 import type { ReceivedFile } from './file-store.js';
+import { IncomingFiles } from './incoming-files.js';
 
 const FIELDS_MAX = 20;
 const FIELD_NAME_MAX = 100;
@@ -89,7 +89,7 @@ export class UploadGuard implements CanActivate {
   private readonly parse: RequestHandler;
 
   constructor(
-    private readonly files: FileStore,
+    private readonly incoming: IncomingFiles,
     private readonly blobs: BlobsService,
     private readonly config: AppConfig,
   ) {
@@ -128,7 +128,7 @@ export class UploadGuard implements CanActivate {
     const received = file.flatMap((part) => part.received ?? []);
     const fault = faultOf(request, json !== undefined);
     if (fault) {
-      await Promise.all(received.map((each) => this.files.discard(each)));
+      await Promise.all(received.map((each) => this.incoming.discard(each)));
       throw fault;
     }
     const held = await this.blobs.hold(received);
@@ -165,7 +165,7 @@ export class UploadGuard implements CanActivate {
   }
 
   private async discard({ received }: Part): Promise<void> {
-    if (received) await this.files.discard(received);
+    if (received) await this.incoming.discard(received);
   }
 
   private engine(): multer.StorageEngine {
@@ -174,7 +174,7 @@ export class UploadGuard implements CanActivate {
         const taken =
           file.fieldname === 'alert'
             ? textOf(file.stream, this.config.bodyBytesMax).then((text) => ({ text }))
-            : this.files.receive(file.stream).then((received) => ({ received }));
+            : this.incoming.receive(file.stream).then((received) => ({ received }));
         taken.then((info) => {
           callback(null, info as Partial<Express.Multer.File>);
         }, callback);

@@ -358,6 +358,30 @@ describe('a start that cannot succeed', () => {
     expect(server.stderr).not.toContain('hidden-password');
   });
 
+  it('says in one line that the store of files is away, without its secret, and shows its own at the next start', async () => {
+    const environment = {
+      ...TEST_ENVIRONMENT,
+      DATA_DIR: await freshDirectory(),
+      DATABASE_URL: await databaseUrl('process_store'),
+    };
+    const server = new ServerProcess({
+      ...environment,
+      STORAGE: 's3',
+      S3_ENDPOINT: `http://127.0.0.1:${await freePort()}`,
+      S3_BUCKET: 'evidence',
+      S3_ACCESS_KEY_ID: 'id',
+      S3_SECRET_ACCESS_KEY: 'hidden-secret',
+    });
+    expect(await server.exitCode).toBe(1);
+    expect(server.stderr).toMatch(/^S3_ENDPOINT: .+ cannot be reached .+ Check .+$/m);
+    expect(server.stdout + server.stderr).not.toContain('hidden-secret');
+
+    const next = await ServerProcess.listening(environment);
+    expect(next.lines.join('\n')).toContain('cbr_live_');
+    next.kill('SIGTERM');
+    expect(await next.exitCode).toBe(0);
+  });
+
   it('says in one line that the data directory cannot be used', async () => {
     const file = join(await freshDirectory(), 'file');
     await writeFile(file, '');
