@@ -78,8 +78,8 @@ export class AttachmentsService {
           action: 'added' as const,
           fieldName: 'attachments',
           newValue: { id, name },
-          tlp: held.tlp,
-          pap: held.pap,
+          tlp: place.tlp,
+          pap: place.pap,
         })),
       );
       await this.audit.record(
