@@ -30,6 +30,11 @@ export function userSql(alias: string): string {
     'updatedAt', ${instantSql(`${alias}.updated_at`)}, 'deletedAt', ${instantSql(`${alias}.deleted_at`)}, 'status', ${alias}.status)`;
 }
 
+/** What a person is called: by name, else by address. */
+export function personNameSql(alias: string): string {
+  return `coalesce(nullif(trim(${alias}.first_name || ' ' || ${alias}.last_name), ''), ${alias}.email)`;
+}
+
 export const STATUS_SQL = `json_build_object('id', s.id, 'stage', s.stage, 'label', s.label, 'color', s.color,
   'value', s.value, 'canDelete', s.can_delete)`;
 

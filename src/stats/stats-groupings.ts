@@ -1,4 +1,5 @@
 import { PAP_LABELS, TLP_LABELS, severityLabel } from '../records/record-labels.js';
+import { personNameSql } from '../records/record-sql.js';
 import type { RecordKind } from '../records/record-writes.js';
 import { slaStatusSql } from '../sla/sla-sql.js';
 import type { ALERT_GROUPINGS, CASE_GROUPINGS, TASK_GROUPINGS } from './stats.schema.js';
@@ -23,7 +24,7 @@ function inWords(key: string): string {
 const named = (table: string, label = 'name') =>
   `SELECT id, id::text AS key, ${label} AS label FROM ${table}`;
 
-export const PERSON_NAMES = named('users', "first_name || ' ' || last_name");
+export const PERSON_NAMES = named('users', personNameSql('users'));
 
 /** The day of an instant, in UTC. */
 export const dayOf = (instant: string) => `(${instant} AT TIME ZONE 'UTC')::date`;

@@ -36,13 +36,13 @@ export class StatsService {
   async analysts(principal: Principal, query: AnalystStatsQuery): Promise<AnalystStats> {
     const window = windowOf(query, Date.now());
     const sql = this.database.sqlFor(principal);
-    const { groups, ...counted } = await countDone(sql, principal, window, query.groupBy);
+    const { total, groups, times } = await countDone(sql, principal, window, query.groupBy);
     const nothing = { count: 0, alertsTriaged: 0, casesClosed: 0, tasksCompleted: 0 };
     const shown =
       query.groupBy === 'day'
         ? everyDay(window, groups, { ...nothing, openCases: null })
         : labelled(groups);
-    return { ...window, ...counted, groups: shown };
+    return { ...window, total, groups: shown, times };
   }
 
   private async created(
@@ -53,12 +53,12 @@ export class StatsService {
   ): Promise<Stats> {
     const window = windowOf(query, Date.now());
     const sql = this.database.sqlFor(principal);
-    const { groups, ...counted } = await countCreated(sql, principal, kind, window, grouping);
+    const { total, groups, times } = await countCreated(sql, principal, kind, window, grouping);
     const shown =
       query.groupBy === 'day'
         ? everyDay(window, groups, { count: 0 })
         : labelled(groups, grouping.labelOf);
-    return { ...window, ...counted, groups: shown };
+    return { ...window, total, groups: shown, times };
   }
 }
 

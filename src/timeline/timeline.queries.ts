@@ -3,7 +3,7 @@ import type { Principal } from '../auth/principal.js';
 import { SqlParams } from '../database/sql.js';
 import type { Sql } from '../database/sql.js';
 import type { ChildList } from '../records/child-list.js';
-import { instantSql } from '../records/record-sql.js';
+import { instantSql, personNameSql } from '../records/record-sql.js';
 import { TOLD_KEYS, titleOf } from './event-title.js';
 import type { HistoryLine } from './event-title.js';
 import type { TimelineEvent } from './timeline.schema.js';
@@ -38,7 +38,7 @@ const EVENTS_SQL = `(
       AND comment.case_id = x.case_id AND comment.deleted_at IS NULL
   UNION ALL
   SELECT m.id, m.case_id, 'manual', m.occurred_at, 0, 0, NULL, m.title, m.description, NULL, NULL, NULL, NULL,
-    m.actor_kind, m.actor_id, u.first_name || ' ' || u.last_name, m.created_by_id, m.version
+    m.actor_kind, m.actor_id, ${personNameSql('u')}, m.created_by_id, m.version
   FROM timeline_events m JOIN users u ON u.id = m.created_by_id WHERE m.deleted_at IS NULL) e`;
 
 /** What of an event its answer is made from. */
@@ -55,7 +55,7 @@ export interface EventRow
 function eventSql(principal: Principal, params: SqlParams): string {
   const alertTitle = `(SELECT a.title FROM alerts a WHERE a.id = (coalesce(e.new_value, e.old_value) ->> 'id')::uuid
     AND a.deleted_at IS NULL AND ${visibleTo(principal, ALERT_TABLES, 'a', params)} AND ${clearedFor(principal, 'a', params)})`;
-  const personName = `(SELECT u.first_name || ' ' || u.last_name FROM users u WHERE u.id = (e.new_value #>> '{}')::uuid)`;
+  const personName = `(SELECT ${personNameSql('u')} FROM users u WHERE u.id = (e.new_value #>> '{}')::uuid)`;
   return `json_build_object('id', e.id, 'kind', e.kind, 'title', e.title, 'description', e.description,
     'occurredAt', ${instantSql('e.occurred_at')}, 'actor', json_build_object('kind', e.actor_kind, 'id', e.actor_id, 'name', e.actor_name),
     'version', e.version, 'createdById', e.created_by_id, 'key', e.key, 'body', e.body, 'oldValue', e.old_value,

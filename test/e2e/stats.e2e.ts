@@ -388,6 +388,26 @@ describe('groups of tasks', () => {
     ]);
   });
 
+  it('name a person as far as there is a name', async () => {
+    const names = [
+      ['', ''],
+      ['Ada', ''],
+    ] as const;
+    const labels: string[] = [];
+    for (const [first, last] of names) {
+      const { userId, email } = await addPerson(api.db, tenant.organizationId);
+      await api.db.rows('UPDATE users SET first_name = $2, last_name = $3 WHERE id = $1', [
+        userId,
+        first,
+        last,
+      ]);
+      await makeTask(await makeRecord('cases'), { assigneeId: userId });
+      labels.push(first || email);
+    }
+    const { groups } = await stats('tasks', 'groupBy=assignee');
+    expect(groups.map(({ label }) => label).sort()).toEqual(labels.sort());
+  });
+
   it('leave out the tasks of a deleted case', async () => {
     const caseId = await makeRecord('cases');
     await makeTask(caseId);
