@@ -154,7 +154,7 @@ export class CommentsService {
     });
     assertScope(principal, parent.kind === 'alert' ? 'alerts:write' : 'cases:write');
     const comment = await findComment(sql, id);
-    if (!comment || idOf(parentOf(comment)) !== idOf(parent)) throw commentNotFound();
+    if (!comment || idOf(placeOf(comment)) !== idOf(parent)) throw commentNotFound();
     assertAuthor(principal, comment.createdBy.id, 'a comment');
     precondition.assertMatches(comment.version);
     return { comment, place };
