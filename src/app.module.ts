@@ -34,6 +34,7 @@ import { StorageModule } from './storage/storage.module.js';
 import { TagsModule } from './tags/tags.module.js';
 import { TasksModule } from './tasks/tasks.module.js';
 import { TimelineModule } from './timeline/timeline.module.js';
+import { TtpsModule } from './ttps/ttps.module.js';
 import { UsersModule } from './users/users.module.js';
 
 const FEATURES = [
@@ -47,6 +48,7 @@ const FEATURES = [
   TasksModule,
   TimelineModule,
   StatsModule,
+  TtpsModule,
   TagsModule,
   ClientsModule,
   CustomFieldsModule,

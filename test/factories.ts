@@ -260,6 +260,21 @@ export async function addSlaConfig(
   return id;
 }
 
+/** A technique that the organization added to ATT&CK's. */
+export async function addTtp(db: TestDatabase, organizationId: string): Promise<Technique> {
+  const ttp = { id: uuidv7(), techniqueId: unique('X').toUpperCase() };
+  await db.rows(
+    `INSERT INTO ttps (id, organization_id, technique_id, name, tactics) VALUES ($1, $2, $3, 'Ours', '{impact}')`,
+    [ttp.id, organizationId, ttp.techniqueId],
+  );
+  return ttp;
+}
+
+interface Technique {
+  readonly id: string;
+  readonly techniqueId: string;
+}
+
 export async function addTag(
   db: TestDatabase,
   organizationId: string,
@@ -321,6 +336,8 @@ const WRITTEN_TABLES = [
   'timeline_events',
   'tasks',
   'task_teams',
+  'ttps',
+  'record_ttps',
   'observable_tags',
   'tags',
   'clients',

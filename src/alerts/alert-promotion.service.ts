@@ -17,6 +17,7 @@ import { changesBetween, strictest, toActivities } from '../records/record-chang
 import { describeMerged, uniteCustomFields } from '../records/record-merge.js';
 import { bumpVersion, writeColumns } from '../records/record-writes.js';
 import { StatusesService } from '../statuses/statuses.service.js';
+import { copyTtps } from '../ttps/record-ttps.queries.js';
 import {
   copyObservables,
   copyTags,
@@ -179,6 +180,7 @@ export class AlertPromotionService {
     const sql = sqlIn(tx);
     const ids = alerts.map((alert) => alert.id);
     await copyTags(sql, caseId, ids);
+    await copyTtps(sql, caseId, ids, principal.userId);
     const fileIds = Array.from({ length: await countAlertAttachments(sql, ids) }, () => uuidv7());
     await copyAttachments(sql, caseId, ids, fileIds);
     const newIds = Array.from({ length: await countDistinctObservables(sql, ids) }, () => uuidv7());

@@ -76,6 +76,10 @@ export const ERROR_CODES = {
     status: 404,
     meaning: 'There is no such event in the timeline of the case for the caller.',
   },
+  TTP_NOT_FOUND: {
+    status: 404,
+    meaning: 'There is no such technique for the caller, in the library or on the record.',
+  },
   ATTACHMENT_NOT_FOUND: { status: 404, meaning: 'There is no such attachment for the caller.' },
   USER_NOT_FOUND: { status: 404, meaning: 'There is no such user for the caller.' },
   API_KEY_NOT_FOUND: { status: 404, meaning: 'There is no such API key for the caller.' },
@@ -111,6 +115,10 @@ export const ERROR_CODES = {
     status: 409,
     meaning:
       'The server itself relies on this status: it cannot be deleted, moved to another stage or given another value.',
+  },
+  TTP_PROTECTED: {
+    status: 409,
+    meaning: 'The technique is of MITRE ATT&CK: it cannot be changed or deleted.',
   },
   IN_USE: { status: 409, meaning: 'Records use it. Say what replaces it, or change them first.' },
   CASE_CLOSED: {

@@ -40,6 +40,14 @@ export const instantInput = z.iso
   })
   .transform((value) => new Date(value).toISOString());
 
+const CLOCK_SKEW_MS = 1_000;
+
+/** An instant that has been, by a clock that may be a second ahead. */
+export const pastInstant = instantInput.refine(
+  (value) => Date.parse(value) <= Date.now() + CLOCK_SKEW_MS,
+  { error: 'must not be in the future' },
+);
+
 /** A whole number that clients in the field also send as a numeric string (spec/api.md §1). */
 function lenientInteger(min: number, max: number) {
   return z.preprocess(

@@ -84,6 +84,15 @@ function keysetAfter<R>(
 
 /** The condition that a text begins with another, taken literally and without regard to case. */
 export function beginningWith(text: string): { startsWith: string; mode: 'insensitive' } {
-  // Prisma leaves the wildcards of LIKE as they are.
-  return { startsWith: text.replace(/[\\%_]/g, '\\$&'), mode: 'insensitive' };
+  return { startsWith: literally(text), mode: 'insensitive' };
+}
+
+/** The condition that a text has another in it, taken literally and without regard to case. */
+export function containing(text: string): { contains: string; mode: 'insensitive' } {
+  return { contains: literally(text), mode: 'insensitive' };
+}
+
+/** Prisma leaves the wildcards of LIKE as they are. */
+function literally(text: string): string {
+  return text.replace(/[\\%_]/g, '\\$&');
 }

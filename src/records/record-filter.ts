@@ -4,6 +4,7 @@ import { idSchema, instantInput, text } from '../common/fields.js';
 import type { SqlParams } from '../database/sql.js';
 import { toStatusValue } from '../statuses/statuses.service.js';
 import type { Status } from '../statuses/statuses.service.js';
+import { techniqueIdSchema } from '../ttps/technique.js';
 import type { RecordKind } from './record-writes.js';
 
 const VALUES_MAX = 100;
@@ -77,6 +78,9 @@ export const recordFilters = {
   tag: texts(z.union([integer(1, 2_147_483_647), text(100)]))
     .optional()
     .meta({ description: 'Tag ids or names.' }),
+  technique: values(techniqueIdSchema)
+    .optional()
+    .meta({ description: 'Ids of techniques; each stands for its sub-techniques as well.' }),
   organizationId: values(idSchema).optional(),
   teamId: values(idSchema).optional(),
   clientId: values(idSchema).optional(),
@@ -206,6 +210,7 @@ function plainConditions(kind: RecordKind, filter: RecordFilter, params: SqlPara
   among('tlp', filter.tlp);
   among('pap', filter.pap);
   if (filter.tag) conditions.push(tagCondition(kind, filter.tag, params));
+  if (filter.technique) conditions.push(techniqueCondition(kind, filter.technique, params));
   if (filter.organizationId) {
     const ids = params.add(filter.organizationId, 'uuid[]');
     conditions.push(
@@ -230,6 +235,19 @@ function tagCondition(
   const names = wanted.map((tag) => String(tag).toLowerCase());
   return `r.id IN (SELECT link.${kind}_id FROM ${kind}_tags link WHERE link.tag_id = ANY(ARRAY(SELECT tag.id FROM tags tag
     WHERE tag.id = ANY(${params.add(ids, 'int[]')}) OR lower(tag.name) = ANY(${params.add(names, 'text[]')}))))`;
+}
+
+/** Named, too, by ids that ATT&CK has replaced. */
+function techniqueCondition(
+  kind: RecordKind,
+  wanted: readonly string[],
+  params: SqlParams,
+): string {
+  const ids = params.add(wanted, 'text[]');
+  return `r.id IN (SELECT link.${kind}_id FROM record_ttps link
+    WHERE link.${kind}_id IS NOT NULL AND link.ttp_id = ANY(ARRAY(
+      SELECT t.id FROM ttps named JOIN ttps t ON t.id = named.id OR t.parent_technique_id = named.technique_id
+      WHERE named.technique_id = ANY(${ids}) OR named.former_ids && ${ids})))`;
 }
 
 /** What text search looks at; the trigram indexes are on this very expression. */

@@ -12,6 +12,7 @@ import {
   addKey,
   addSlaConfig,
   addTag,
+  addTtp,
   createTenant,
   fingerprint,
 } from '../factories.js';
@@ -74,6 +75,12 @@ const BODIES: Readonly<Record<string, object>> = {
   'PATCH /api/comments/:id': { body: 'changed' },
   'POST /api/cases/:id/merge': { caseIds: [MISSING_ID] },
   'POST /api/cases/:id/links': { caseId: MISSING_ID },
+  'POST /api/alerts/:id/ttps': { techniqueId: 'T1566' },
+  'PATCH /api/alerts/:id/ttps/:linkId': { note: 'changed' },
+  'POST /api/cases/:id/ttps': { techniqueId: 'T1566' },
+  'PATCH /api/cases/:id/ttps/:linkId': { note: 'changed' },
+  'POST /api/ttps': { techniqueId: 'FROM-THE-ROUTE-TABLE', name: 'From the route table' },
+  'PATCH /api/ttps/:id': { name: 'Changed' },
   'POST /api/cases/:id/tasks': { title: 'from the route table' },
   'POST /api/tasks/search': {},
   'POST /api/cases/:id/timeline': { title: 'made', occurredAt: '2026-01-31T12:00:00Z' },
@@ -137,6 +144,9 @@ const BODILESS = new Set([
   'POST /api/alerts/:alertId/merge/:caseId',
   'DELETE /api/cases/:id/alerts/:alertId',
   'DELETE /api/cases/:id/links/:otherCaseId',
+  'DELETE /api/alerts/:id/ttps/:linkId',
+  'DELETE /api/cases/:id/ttps/:linkId',
+  'DELETE /api/ttps/:id',
   'DELETE /api/tags/:id',
   'DELETE /api/clients/:id',
   'DELETE /api/custom-fields/:id',
@@ -174,6 +184,12 @@ const KINDS: Readonly<Record<string, Kind>> = {
   comments: { code: 'COMMENT_NOT_FOUND', make: makeComment, missing: MISSING_ID },
   timeline: { code: 'TIMELINE_EVENT_NOT_FOUND', make: makeTimelineEvent, missing: MISSING_ID },
   attachments: { code: 'ATTACHMENT_NOT_FOUND', make: makeAttachment, missing: MISSING_ID },
+  ':linkId': { code: 'TTP_NOT_FOUND', make: makeRecordTtp, missing: MISSING_ID },
+  ttps: {
+    code: 'TTP_NOT_FOUND',
+    make: async ({ organizationId }) => (await addTtp(api.db, organizationId)).id,
+    missing: MISSING_ID,
+  },
   users: {
     code: 'USER_NOT_FOUND',
     make: ({ userId }) => Promise.resolve(userId),
@@ -267,6 +283,11 @@ async function makeTimelineEvent(owner: Tenant): Promise<string> {
     .http(owner.key)
     .post(`/api/cases/${await makeRecord('cases')(owner)}/timeline`)
     .send({ title: 'made', occurredAt: '2026-01-31T12:00:00Z' });
+async function makeRecordTtp(owner: Tenant): Promise<string> {
+  const response = await api
+    .http(owner.key)
+    .post(`/api/alerts/${await makeRecord('alerts')(owner)}/ttps`)
+    .send({ techniqueId: 'T1566' });
   expect(response.status).toBe(201);
   return (response.body as { id: string }).id;
 }
