@@ -7,6 +7,8 @@ import type { SharedTables } from './access.js';
 /** A condition on the record `r`. */
 export interface ListCondition {
   readonly text: string;
+  /** The same, as it finds the records where few meet it. */
+  readonly few?: string;
   /** Where it says that a column has one of some values, and an index holds each value's records by creation. */
   readonly axis?: Axis;
   /** Where it says on which side of a value a column is, so that a list in its order begins or ends there. */
@@ -78,7 +80,7 @@ const AXIS_VALUES_MAX = 10;
 interface Source {
   readonly from: string;
   readonly where: readonly string[];
-  readonly conditions: readonly string[];
+  readonly conditions: readonly ListCondition[];
   /** The columns that an index holds in the order of the list, the same as those of `r`. */
   readonly order: readonly [value: string, id: string];
   /** Where an index holds each value's records by creation; null where none does. */
@@ -123,7 +125,7 @@ export function visibleCount(
 ): string {
   const limit = params.add(list.limit, 'int');
   const parts = sourcesOf(principal, tables, params, list).map(({ each, source }) => {
-    const rows = `SELECT 1 FROM ${source.from} WHERE ${[...source.where, ...source.conditions].join(' AND ')} LIMIT ${limit}`;
+    const rows = `SELECT 1 FROM ${source.from} WHERE ${whereOf(source)} LIMIT ${limit}`;
     return each === '' ? `(${rows})` : `SELECT 1 FROM ${each} CROSS JOIN LATERAL (${rows}) part`;
   });
   return `SELECT count(*)::int AS count FROM (SELECT 1 FROM (${parts.join(' UNION ALL ')}) x LIMIT ${limit}) x`;
@@ -150,12 +152,17 @@ export function visibleRows(
     sortValue: 'r.created_at',
   });
   return (isOfOthers ? others : [owned, ...others]).map(({ each, source }) => {
-    const rows = `SELECT ${columns} FROM ${source.from} WHERE ${[...source.where, ...source.conditions].join(' AND ')}`;
+    const rows = `SELECT ${columns} FROM ${source.from} WHERE ${whereOf(source)}`;
     // The offset keeps PostgreSQL from reading the records of all tenants to pick the caller's.
     return each === ''
       ? rows
       : `SELECT part.* FROM ${each} CROSS JOIN LATERAL (${rows} OFFSET 0) part`;
   });
+}
+
+/** All that a source asks of its records. */
+function whereOf({ where, conditions }: Source): string {
+  return [...where, ...conditions.map(({ text }) => text)].join(' AND ');
 }
 
 interface Part {
@@ -183,9 +190,7 @@ function sourcesOf(
   const within = (column: string) =>
     bounds.map(({ operator, value }) => `${column} ${operator} ${value}`);
   const base = ['r.deleted_at IS NULL', clearedFor(principal, 'r', params)];
-  const conditions = list.conditions
-    .filter(({ bound }) => bound?.column !== list.sortColumn)
-    .map(({ text }) => text);
+  const conditions = list.conditions.filter(({ bound }) => bound?.column !== list.sortColumn);
   const owned = (each: string, where: readonly string[]): Part =>
     alongAxis(
       each,
@@ -277,7 +282,7 @@ function alongAxis(each: string, source: Source, list: SourceShape): Part {
     each: axis.only === undefined ? `${each} CROSS JOIN unnest(${axis.values}) axis(value)` : each,
     source: {
       ...source,
-      conditions: source.conditions.filter((text) => text !== condition.text),
+      conditions: source.conditions.filter((other) => other !== condition),
       where: [...source.where, along],
       ...(span && { span: { ...span, where: [...span.where, along] } }),
     },
@@ -333,7 +338,7 @@ class Reading {
     const { from, where, conditions, order, nearMax, span = source } = source;
     const position = this.after(order);
     const within = [...where, ...position].join(' AND ');
-    const matching = [within, ...conditions].join(' AND ');
+    const matching = [within, ...conditions.map(({ text, few = text }) => few)].join(' AND ');
     if (!source.isOrdered) return this.gathered(from, matching);
     if (conditions.length === 0) {
       return `SELECT ${this.columns} FROM ${from} WHERE ${within} ${this.orderBy(order)} LIMIT ${this.limit}`;
@@ -342,7 +347,7 @@ class Reading {
       ${this.orderBy(order)} OFFSET ${nearMax})`;
     return `WITH near AS MATERIALIZED (
         SELECT ${this.columns} FROM (SELECT r.* FROM ${from} WHERE ${within} ${this.orderBy(order)} LIMIT ${nearMax}) r
-        WHERE ${conditions.join(' AND ')} ${this.orderBy([this.list.sortValue, 'r.id'])} LIMIT ${this.limit}),
+        WHERE ${conditions.map(({ text }) => text).join(' AND ')} ${this.orderBy([this.list.sortValue, 'r.id'])} LIMIT ${this.limit}),
       verdict AS MATERIALIZED (SELECT count(*) < ${this.limit} AND ${isFarther} AS is_short FROM near)
       SELECT near.* FROM near WHERE NOT (SELECT is_short FROM verdict)
       UNION ALL

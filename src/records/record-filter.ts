@@ -120,6 +120,7 @@ export function filterConditions(
     ...among('source', filter.source, 'text'),
     ...among('type', filter.type, 'text'),
     ...among('status_id', statusIds(filter, statuses), 'uuid'),
+    ...(filter.technique ? [techniqueCondition(kind, filter.technique, params)] : []),
     ...boundConditions(filter, params),
     ...plainConditions(kind, filter, params).map((text) => ({ text })),
   ];
@@ -210,7 +211,6 @@ function plainConditions(kind: RecordKind, filter: RecordFilter, params: SqlPara
   among('tlp', filter.tlp);
   among('pap', filter.pap);
   if (filter.tag) conditions.push(tagCondition(kind, filter.tag, params));
-  if (filter.technique) conditions.push(techniqueCondition(kind, filter.technique, params));
   if (filter.organizationId) {
     const ids = params.add(filter.organizationId, 'uuid[]');
     conditions.push(
@@ -237,17 +237,17 @@ function tagCondition(
     WHERE tag.id = ANY(${params.add(ids, 'int[]')}) OR lower(tag.name) = ANY(${params.add(names, 'text[]')}))))`;
 }
 
-/** Named, too, by ids that ATT&CK has replaced. */
+/** The condition that a record names one of the techniques, or a sub-technique; also by an id that ATT&CK has replaced. */
 function techniqueCondition(
   kind: RecordKind,
   wanted: readonly string[],
   params: SqlParams,
-): string {
+): ListCondition {
   const ids = params.add(wanted, 'text[]');
-  return `r.id IN (SELECT link.${kind}_id FROM record_ttps link
-    WHERE link.${kind}_id IS NOT NULL AND link.ttp_id = ANY(ARRAY(
-      SELECT t.id FROM ttps named JOIN ttps t ON t.id = named.id OR t.parent_technique_id = named.technique_id
-      WHERE named.technique_id = ANY(${ids}) OR named.former_ids && ${ids})))`;
+  const links = `SELECT link.${kind}_id FROM record_ttps link WHERE link.${kind}_id IS NOT NULL AND link.ttp_id = ANY(ARRAY(
+    SELECT t.id FROM ttps named JOIN ttps t ON t.id = named.id OR t.parent_technique_id = named.technique_id
+    WHERE named.technique_id = ANY(${ids}) OR named.former_ids && ${ids}))`;
+  return { text: `r.id IN (${links})`, few: `r.id = ANY(ARRAY(${links}))` };
 }
 
 /** What text search looks at; the trigram indexes are on this very expression. */

@@ -43,6 +43,11 @@ async function makeRare(table: string, ids: readonly string[]): Promise<void> {
     `INSERT INTO ${kind}_teams (${kind}_id, team_id) SELECT unnest($1::uuid[]), $2`,
     [ids, teamId],
   );
+  await api.db.rows(
+    `INSERT INTO record_ttps (id, ${kind}_id, ttp_id, created_by_id)
+     SELECT gen_random_uuid(), id, (SELECT id FROM ttps WHERE technique_id = 'T1566.001'), $2 FROM unnest($1::uuid[]) id`,
+    [ids, owner.userId],
+  );
 }
 
 async function share(table: string, ids: readonly string[]): Promise<void> {
@@ -108,6 +113,7 @@ const FILTERS: readonly (readonly [query: () => string, condition: string])[] = 
   [() => `tag=${tag.id}`, "r.assignee_id = '$person'"],
   [() => `tag=${tag.name.toUpperCase()}`, "r.assignee_id = '$person'"],
   [() => `teamId=${teamId}`, "r.assignee_id = '$person'"],
+  [() => 'technique=T1566', "r.assignee_id = '$person'"],
   [
     () => `createdAfter=${at(3).toISOString()}&createdBefore=${at(4).toISOString()}&source=rare`,
     `r.source = 'rare' AND r.created_at = '${at(3).toISOString()}'`,

@@ -283,6 +283,10 @@ async function makeTimelineEvent(owner: Tenant): Promise<string> {
     .http(owner.key)
     .post(`/api/cases/${await makeRecord('cases')(owner)}/timeline`)
     .send({ title: 'made', occurredAt: '2026-01-31T12:00:00Z' });
+  expect(response.status).toBe(201);
+  return (response.body as { id: string }).id;
+}
+
 async function makeRecordTtp(owner: Tenant): Promise<string> {
   const response = await api
     .http(owner.key)

@@ -90,9 +90,8 @@ async function add(body: object = {}, agent = http): Promise<Ttp> {
 
 /** The technique of ATT&CK that has the id, or had it. */
 async function ofAttack(techniqueId: string): Promise<Ttp> {
-  const found = (await http.get(`/api/ttps?techniqueId=${techniqueId}`)).body as Ttp[];
-  expect(found).toHaveLength(1);
-  return found[0] as Ttp;
+  const found = await http.get(`/api/ttps?techniqueId=${techniqueId}`);
+  return expectMatches(z.tuple([ttpSchema]), found.body)[0];
 }
 
 function auditOf(id: string) {
