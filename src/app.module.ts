@@ -10,6 +10,7 @@ import { AuthGuard } from './auth/auth.guard.js';
 import { AuthModule } from './auth/auth.module.js';
 import { ScopeGuard } from './auth/scope.guard.js';
 import { CaseTemplatesModule } from './case-templates/case-templates.module.js';
+import { CaseExportModule } from './case-export/case-export.module.js';
 import { CaseLinksModule } from './case-links/case-links.module.js';
 import { CasesModule } from './cases/cases.module.js';
 import { ClientsModule } from './clients/clients.module.js';
@@ -41,6 +42,7 @@ const FEATURES = [
   AlertsModule,
   CasesModule,
   CaseLinksModule,
+  CaseExportModule,
   ObservablesModule,
   ActivitiesModule,
   AttachmentsModule,

@@ -5,6 +5,7 @@ import { SqlParams } from '../database/sql.js';
 import type { Sql } from '../database/sql.js';
 import type { ChildList } from '../records/child-list.js';
 import { instantSql } from '../records/record-sql.js';
+import { isWithinCase } from '../tasks/task-sql.js';
 import type { PlaceRef } from '../tasks/places.service.js';
 import { insertAttachmentsSql } from './attachment-row.js';
 import type { AttachmentRow } from './attachment-row.js';
@@ -28,6 +29,18 @@ export function attachmentsOf(principal: Principal, { kind, id }: PlaceRef): Chi
     conditions: (params) => [
       'f.deleted_at IS NULL',
       `f.${kind}_id = ${params.add(id, 'uuid')}`,
+      clearedFor(principal, 'f', params),
+    ],
+  };
+}
+
+/** The attachments of a case and of its tasks that the caller may see. */
+export function attachmentsWithin(principal: Principal, caseId: string): ChildList {
+  return {
+    ...attachmentsOf(principal, { kind: 'case', id: caseId }),
+    conditions: (params) => [
+      'f.deleted_at IS NULL',
+      isWithinCase('f', principal, caseId, params),
       clearedFor(principal, 'f', params),
     ],
   };

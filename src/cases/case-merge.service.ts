@@ -22,6 +22,7 @@ import {
 } from '../records/record-writes.js';
 import { StatusesService } from '../statuses/statuses.service.js';
 import type { Status } from '../statuses/statuses.service.js';
+import { moveTtps } from '../ttps/record-ttps.queries.js';
 import { unite } from './case-merge.js';
 import {
   findMergeable,
@@ -130,6 +131,7 @@ export class CaseMergeService {
     await moveTasks(sql, id, ids, united.tlp);
     await uniteObservables(sql, id, ids);
     await moveParts(sql, id, ids);
+    await moveTtps(sql, ids, id);
     const moved = {
       alerts: await moveAlerts(sql, id, ids),
       links: await moveLinks(sql, id, ids),

@@ -2,6 +2,7 @@ import type { Principal } from '../auth/principal.js';
 import type { Sql } from '../database/sql.js';
 import type { ChildList } from '../records/child-list.js';
 import { instantSql, userSql } from '../records/record-sql.js';
+import { isWithinCase } from '../tasks/task-sql.js';
 import type { PlaceRef } from '../tasks/places.service.js';
 import type { Comment } from './comments.schema.js';
 
@@ -21,6 +22,14 @@ export function commentsOf({ kind, id }: PlaceRef): ChildList {
     alias: 'c',
     answer: ANSWER,
     conditions: (params) => ['c.deleted_at IS NULL', `c.${kind}_id = ${params.add(id, 'uuid')}`],
+  };
+}
+
+/** The comments of a case and of its tasks, as far as the caller may see them. */
+export function commentsWithin(principal: Principal, caseId: string): ChildList {
+  return {
+    ...commentsOf({ kind: 'case', id: caseId }),
+    conditions: (params) => ['c.deleted_at IS NULL', isWithinCase('c', principal, caseId, params)],
   };
 }
 

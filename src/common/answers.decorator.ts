@@ -39,3 +39,17 @@ export function AnswersFile(summary: string): MethodDecorator {
     }),
   );
 }
+
+/** What the route does in a line; it answers JSON, or the same as text of another type. */
+export function AnswersDocument(
+  summary: string,
+  schema: z.ZodType,
+  textType: string,
+  description: string,
+): MethodDecorator {
+  return applyDecorators(
+    FileAnswer(),
+    Answers(summary, schema, { description }),
+    ApiProduces('application/json', textType),
+  );
+}

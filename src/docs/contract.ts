@@ -106,6 +106,7 @@ function describeOperation(
   operation.operationId = operation.operationId?.replace(/\[\d+\]$/, '') ?? '';
   operation.parameters ??= [];
   operation.security ??= [];
+  for (const answer of Object.values(operation.responses)) describeAnswer(answer as Answer);
   for (const status of errorStatuses(operation, method, path)) {
     operation.responses[String(status)] ??= {
       $ref: `#/components/responses/${responseName(status)}`,
@@ -126,6 +127,20 @@ function describeOperation(
   if (isGuarded && method !== 'get' && path.includes('{'))
     operation.parameters.push({ ...IF_MATCH });
   if (isGuarded && method === 'post') operation.parameters.push({ ...IDEMPOTENCY_KEY });
+}
+
+interface Answer {
+  description?: string;
+  readonly content?: Record<string, { schema?: object }>;
+}
+
+/** Says once what several decorators say alike, and that text is a string. */
+function describeAnswer(answer: Answer): void {
+  const { description, content = {} } = answer;
+  if (description !== undefined)
+    answer.description = [...new Set(description.split('\n\n'))].join('\n\n');
+  for (const [type, body] of Object.entries(content))
+    if (type.startsWith('text/')) body.schema = { type: 'string' };
 }
 
 function describeParameter(parameter: NonNullable<Operation['parameters']>[number]): void {

@@ -41,16 +41,23 @@ export async function listChildren<T>(
   ).map(({ item }) => item);
 }
 
+/** All children, the oldest first. */
+export async function allChildren<T>(sql: Sql, list: ChildList): Promise<T[]> {
+  const params = new SqlParams();
+  const statement = selectChildren(list, params, list.conditions(params), 'ASC');
+  return (await sql<Listed<T>>(statement, params.values)).map(({ item }) => item);
+}
+
 async function readPage<T>(
   sql: Sql,
   cursors: Cursors,
   query: PageQuery,
-  { name, table, alias, joins = '', answer, sortColumn = 'created_at', conditions }: ChildList,
+  list: ChildList,
 ): Promise<Listed<T>[]> {
+  const { name, alias, sortColumn = 'created_at', conditions } = list;
   const params = new SqlParams();
   const where = [...conditions(params)];
   const isDescending = query.sort.startsWith('-');
-  const direction = isDescending ? 'DESC' : 'ASC';
   const after = cursors.decode(name, query);
   if (after) {
     const [value, id] = after;
@@ -58,12 +65,19 @@ async function readPage<T>(
       `(${alias}.${sortColumn}, ${alias}.id) ${isDescending ? '<' : '>'} (${params.add(value)}::timestamptz, ${params.add(id, 'uuid')})`,
     );
   }
+  const statement = selectChildren(list, params, where, isDescending ? 'DESC' : 'ASC');
+  return sql<Listed<T>>(`${statement} LIMIT ${params.add(query.limit + 1, 'int')}`, params.values);
+}
+
+function selectChildren(
+  { table, alias, joins = '', answer, sortColumn = 'created_at' }: ChildList,
+  params: SqlParams,
+  where: readonly string[],
+  direction: 'ASC' | 'DESC',
+): string {
   const item = typeof answer === 'string' ? answer : answer(params);
-  return sql<Listed<T>>(
-    `SELECT ${item} AS item, ${alias}.id, ${alias}.${sortColumn}::text AS sort FROM ${table} ${joins} WHERE ${where.join(' AND ')}
-     ORDER BY ${alias}.${sortColumn} ${direction}, ${alias}.id ${direction} LIMIT ${params.add(query.limit + 1, 'int')}`,
-    params.values,
-  );
+  return `SELECT ${item} AS item, ${alias}.id, ${alias}.${sortColumn}::text AS sort FROM ${table} ${joins} WHERE ${where.join(' AND ')}
+     ORDER BY ${alias}.${sortColumn} ${direction}, ${alias}.id ${direction}`;
 }
 
 async function countUpTo(sql: Sql, max: number, { table, conditions }: ChildList): Promise<number> {

@@ -33,3 +33,15 @@ export function taskCountsSql(principal: Principal, params: SqlParams): string {
       'done', count(*) FILTER (WHERE t.status = 'completed'))
     FROM tasks t WHERE t.case_id = r.id AND ${taskCleared(principal, params)})`;
 }
+
+/** The condition that what `alias` is hangs on a case, or on a task of it that the caller may see. */
+export function isWithinCase(
+  alias: string,
+  principal: Principal,
+  caseId: string,
+  params: SqlParams,
+): string {
+  const id = params.add(caseId, 'uuid');
+  return `(${alias}.case_id = ${id} OR ${alias}.task_id IN (
+    SELECT t.id FROM tasks t WHERE t.case_id = ${id} AND ${taskCleared(principal, params)}))`;
+}
