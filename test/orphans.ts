@@ -53,7 +53,7 @@ export async function orphansIn(db: TestDatabase): Promise<string[]> {
     const parts = references.filter((each) => each.child === table && isPart(each));
     const withParent = parts.map(({ parent, key, column }) => {
       const above = `${alias}_${column}`;
-      return `EXISTS (SELECT 1 FROM ${parent} ${above} WHERE ${above}.${key} = ${alias}.${column} AND ${isGone(parent, above)})`;
+      return `EXISTS (SELECT 1 FROM ${parent} ${above} WHERE ${above}.${key} = ${alias}.${column} AND (${isGone(parent, above)}))`;
     });
     const deleted = deletable.has(table) ? [`${alias}.deleted_at IS NOT NULL`] : [];
     return [...deleted, ...withParent, 'false'].join(' OR ');

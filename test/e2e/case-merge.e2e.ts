@@ -703,6 +703,28 @@ describe('POST /cases/:id/merge', () => {
     expect(await orphansIn(api.db)).toEqual(orphans);
   });
 
+  it('moves techniques, an equal one once, and ends the clocks of the folded', async () => {
+    const slaConfig = {
+      deadlineHours: 8,
+      warningThresholdPercent: 50,
+      criticalThresholdPercent: 80,
+    };
+    const [primary, folded] = [await newCase(), await newCase({ slaConfig })];
+    for (const [{ id }, techniqueId] of [
+      [primary, 'T1566'],
+      [folded, 'T1566'],
+      [folded, 'T1059'],
+    ] as const)
+      await add(`cases/${id}/ttps`, { techniqueId });
+    ok(await merge(primary.id, [folded.id]));
+    const seen = await listOf<{ techniqueId: string }>(`cases/${primary.id}/ttps`);
+    expect(seen.map(({ techniqueId }) => techniqueId).sort()).toEqual(['T1059', 'T1566']);
+    expect(await listOf(`cases/${folded.id}/ttps`)).toEqual([]);
+    expect(await readCase(folded.id)).toMatchObject({ slaStatus: 'met' });
+    const history = await listOf<{ fieldName: string }>(`cases/${folded.id}/activities`);
+    expect(history.map(({ fieldName }) => fieldName)).toContain('slaStatus');
+  });
+
   it('opens a closed primary again with ?reopen=true, and records it', async () => {
     const [primary, folded] = [await newCase({ statusValue: 'resolved' }), await newCase()];
     expectProblem(await merge(primary.id, [folded.id]), 409, 'CASE_CLOSED');
