@@ -19,6 +19,9 @@ const FIELD_NAME_MAX = 100;
 /** Room for boundaries and headers of parts. */
 const FRAMING_BYTES = 65_536;
 
+/** What a request emits when a file is refused: its parser tells only after reading all that is still to come. */
+const REFUSED = Symbol('refused');
+
 /** A file that came with the request; it stays if the request attaches it. */
 export interface UploadedFile extends HeldFile {
   readonly name: string;
@@ -154,6 +157,7 @@ export class UploadGuard implements CanActivate {
         if (error === undefined) resolve();
         else reject(this.refusal(error));
       };
+      request.once(REFUSED, done);
       void this.parse(request, response, done as NextFunction);
     });
     const parts = (request.files ?? {}) as Record<string, Part[]>;
@@ -170,14 +174,23 @@ export class UploadGuard implements CanActivate {
 
   private engine(): multer.StorageEngine {
     return {
-      _handleFile: (_request, file, callback) => {
+      _handleFile: (request, file, callback) => {
+        file.stream.once('limit', () => {
+          file.stream.destroy(tooLarge(this.config.uploadBytesMax));
+        });
         const taken =
           file.fieldname === 'alert'
             ? textOf(file.stream, this.config.bodyBytesMax).then((text) => ({ text }))
             : this.incoming.receive(file.stream).then((received) => ({ received }));
-        taken.then((info) => {
-          callback(null, info as Partial<Express.Multer.File>);
-        }, callback);
+        taken.then(
+          (info) => {
+            callback(null, info as Partial<Express.Multer.File>);
+          },
+          (error: unknown) => {
+            request.emit(REFUSED, error);
+            callback(error);
+          },
+        );
       },
       _removeFile: (_request, file, callback) => {
         this.discard(file).then(() => {

@@ -1,5 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -475,6 +476,24 @@ describe('POST /alerts-attachments', () => {
     });
     socket.destroy();
     expect(head).toBe('HTTP/1.1 413 Payload Too Large');
+  });
+
+  it('answers 413 as soon as a file is too large, however much of it is still to come', async () => {
+    const path = `/api/cases/${await makeCase()}/attachments`;
+    const before = await fingerprint(api.db);
+    const socket = connect(Number(new URL(api.url).port), '127.0.0.1');
+    const chunk = (data: string) => `${data.length.toString(16)}\r\n${data}\r\n`;
+    socket.write(
+      `POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${tenant.key}\r\n` +
+        'Content-Type: multipart/form-data; boundary=x\r\nTransfer-Encoding: chunked\r\n\r\n' +
+        chunk('--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n') +
+        chunk('x'.repeat(UPLOAD_LIMIT + 1)),
+    );
+    const [data] = (await once(socket, 'data')) as [Buffer];
+    socket.destroy();
+    expect(data.toString()).toMatch(/^HTTP\/1\.1 413 [^]+"code":"BODY_TOO_LARGE"/);
+    await expectNothingOf('x'.repeat(UPLOAD_LIMIT + 1));
+    expect(await fingerprint(api.db)).toBe(before);
   });
 
   it('answers 415 to JSON and to multipart without a boundary', async () => {
