@@ -63,13 +63,3 @@ export async function deleteLink(sql: Sql, caseId: string, otherCaseId: string):
     [caseId, otherCaseId],
   );
 }
-
-/** Takes every link off a case; answers the cases at their other ends. */
-export async function deleteLinks(sql: Sql, caseId: string): Promise<string[]> {
-  const rows = await sql<{ id: string }>(
-    `DELETE FROM case_links WHERE case_id = $1::uuid OR other_case_id = $1::uuid
-     RETURNING CASE WHEN case_id = $1::uuid THEN other_case_id ELSE case_id END AS id`,
-    [caseId],
-  );
-  return rows.map(({ id }) => id);
-}

@@ -188,20 +188,37 @@ SELECT row_to_json(x) AS case FROM (
   return row.case;
 }
 
-/** Takes the alerts off a case that goes, back to the status `new`; answers each with the status it had. */
-export async function releaseAlerts(
-  sql: Sql,
-  caseId: string,
-  statusId: string,
-): Promise<{ readonly alertId: string; readonly statusValue: string }[]> {
-  return sql(
+/** What a case that goes had, and lets go of. */
+export interface Released {
+  /** Each with the status it had. */
+  readonly alerts: readonly { readonly id: string; readonly statusValue: string }[];
+  /** The other ends of its links. */
+  readonly linkedIds: readonly string[];
+  /** The cases that were merged into it. */
+  readonly mergedIds: readonly string[];
+}
+
+/** Takes the alerts off a case that goes, back to the status `new`, and its links; what was merged into it points to none. */
+export async function release(sql: Sql, caseId: string, statusId: string): Promise<Released> {
+  const [released] = await sql<Released>(
     `WITH held AS (SELECT a.id, s.value FROM alerts a JOIN statuses s ON s.id = a.status_id
-       WHERE a.case_id = $1::uuid AND a.deleted_at IS NULL)
-     UPDATE alerts a SET case_id = NULL, status_id = $2::uuid, version = a.version + 1, updated_at = now()
-     FROM held WHERE a.id = held.id AND a.case_id = $1::uuid
-     RETURNING a.id AS "alertId", held.value AS "statusValue"`,
+       WHERE a.case_id = $1::uuid AND a.deleted_at IS NULL),
+     freed AS (
+       UPDATE alerts a SET case_id = NULL, status_id = $2::uuid, version = a.version + 1, updated_at = now()
+       FROM held WHERE a.id = held.id AND a.case_id = $1::uuid RETURNING a.id, held.value AS "statusValue"),
+     unlinked AS (
+       DELETE FROM case_links WHERE case_id = $1::uuid OR other_case_id = $1::uuid
+       RETURNING CASE WHEN case_id = $1::uuid THEN other_case_id ELSE case_id END AS id),
+     left_alone AS (
+       UPDATE cases SET primary_case_id = NULL, version = version + 1, updated_at = now()
+       WHERE primary_case_id = $1::uuid AND deleted_at IS NULL RETURNING id)
+     SELECT coalesce((SELECT json_agg(freed) FROM freed), '[]') AS alerts,
+       coalesce((SELECT json_agg(id) FROM unlinked), '[]') AS "linkedIds",
+       coalesce((SELECT json_agg(id) FROM left_alone), '[]') AS "mergedIds"`,
     [caseId, statusId],
   );
+  if (!released) throw new Error('A question without conditions had no answer.');
+  return released;
 }
 
 /** The cases that were merged into these, or are linked with them: what a merge or a deletion changes as well. */
@@ -211,16 +228,6 @@ export async function relatedCases(sql: Sql, ids: readonly string[]): Promise<st
      WHERE case_id = ANY($1::uuid[]) OR other_case_id = ANY($1::uuid[])
      UNION SELECT id FROM cases WHERE primary_case_id = ANY($1::uuid[]) AND deleted_at IS NULL`,
     [ids],
-  );
-  return rows.map(({ id }) => id);
-}
-
-/** Lets the cases that were merged into one that goes point to none; answers their ids. */
-export async function forgetPrimary(sql: Sql, primaryId: string): Promise<string[]> {
-  const rows = await sql<{ id: string }>(
-    `UPDATE cases SET primary_case_id = NULL, version = version + 1, updated_at = now()
-     WHERE primary_case_id = $1::uuid AND deleted_at IS NULL RETURNING id`,
-    [primaryId],
   );
   return rows.map(({ id }) => id);
 }

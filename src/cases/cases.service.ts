@@ -9,7 +9,6 @@ import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
 import { CaseTemplatesService } from '../case-templates/case-templates.service.js';
 import { referencesNotFound } from '../common/errors.js';
-import { deleteLinks } from '../case-links/case-links.queries.js';
 import { NO_PRECONDITION } from '../common/etag.js';
 import type { Precondition } from '../common/etag.js';
 import type { JsonText } from '../common/json-text.js';
@@ -50,11 +49,10 @@ import { caseClosed, caseNotFound } from './cases.errors.js';
 import {
   findCase,
   findCaseText,
-  forgetPrimary,
   insertCase,
   listCases,
   relatedCases,
-  releaseAlerts,
+  release,
 } from './cases.queries.js';
 import type { NewCases } from './cases.queries.js';
 import type {
@@ -293,18 +291,17 @@ export class CasesService {
     const fresh = await this.statuses.resolve(principal, 'alert', 'new', 'statusValue');
     await this.database.transaction(principal, async (tx) => {
       const sql = sqlIn(tx);
-      await lockRecords(sql, principal, CASE_TABLES, [id, ...(await relatedCases(sql, [id]))]);
+      const related = await relatedCases(sql, [id]);
+      if (related.length > 0) await lockRecords(sql, principal, CASE_TABLES, [id, ...related]);
       const row = await this.updater.open(tx, principal, this.access(principal, id), precondition);
       assertOwner(principal, row.ownerOrganizationId, 'delete the case');
       await softDelete(sql, 'case', id);
-      const released = await releaseAlerts(sql, id, fresh.id);
-      const unlinked = await deleteLinks(sql, id);
-      const merged = await forgetPrimary(sql, id);
+      const { alerts, linkedIds, mergedIds } = await release(sql, id, fresh.id);
       const { tlp, pap, ownerOrganizationId: organizationId } = row;
       const oldValue = { id, tinyId: row.tinyId };
       await recordActivities(tx, principal, [
         { caseId: id, action: 'deleted' },
-        ...released.flatMap(({ alertId, statusValue }): ActivityEvent[] => [
+        ...alerts.flatMap(({ id: alertId, statusValue }): ActivityEvent[] => [
           { alertId, action: 'removed', fieldName: 'case', oldValue, tlp, pap },
           {
             alertId,
@@ -314,10 +311,10 @@ export class CasesService {
             newValue: fresh.value,
           },
         ]),
-        ...unlinked.map((caseId): ActivityEvent => {
+        ...linkedIds.map((caseId): ActivityEvent => {
           return { caseId, action: 'removed', fieldName: 'links', oldValue, tlp, pap };
         }),
-        ...merged.map((caseId): ActivityEvent => {
+        ...mergedIds.map((caseId): ActivityEvent => {
           return { caseId, action: 'updated', fieldName: 'primaryCaseId', oldValue: id, tlp, pap };
         }),
       ]);
@@ -330,11 +327,11 @@ export class CasesService {
           targetId: id,
           organizationId,
           changes: [
-            ...released.map(({ alertId }) => ({ field: 'alerts', old: alertId, new: null })),
-            ...unlinked.map((caseId) => ({ field: 'links', old: caseId, new: null })),
+            ...alerts.map((alert) => ({ field: 'alerts', old: alert.id, new: null })),
+            ...linkedIds.map((caseId) => ({ field: 'links', old: caseId, new: null })),
           ],
         },
-        ...merged.map((targetId) => ({
+        ...mergedIds.map((targetId) => ({
           action: 'case.updated',
           targetKind: 'case',
           targetId,
