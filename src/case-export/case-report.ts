@@ -39,7 +39,7 @@ function facts({ case: record, tasks: all, observables: found, alerts }: CaseExp
   const done = all.filter(({ status }) => status === 'completed').length;
   const counted = all.filter(({ status }) => status !== 'cancelled').length;
   const rows: readonly (readonly [string, string | null])[] = [
-    ['Status', `${inline(record.status.label)} (${record.status.stage})`],
+    ['Status', inline(record.status.label)],
     ['Severity', record.severityLabel],
     ['Organization', record.organizations.map(({ name }) => inline(name)).join(', ')],
     ['Client', record.clientName && inline(record.clientName)],
