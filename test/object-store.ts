@@ -7,8 +7,8 @@ import { buffer } from 'node:stream/consumers';
 const BUCKET = 'evidence';
 const CREDENTIALS = { accessKeyId: 'test-id', secretAccessKey: 'test-secret' };
 
-/** What a store can be told to do with requests of a method: nothing but an error, or half of its work. */
-type Fault = number | 'reset' | 'half';
+/** What a store can be told to do with requests of a method: nothing but an error, half of its work, or all of it later. */
+type Fault = number | 'reset' | 'half' | 'late';
 
 /**
  * An object store in memory, as far as the server uses one: a bucket that is asked for, and objects that
@@ -21,6 +21,7 @@ export class ObjectStore {
   readonly objects = new Map<string, Buffer>();
   readonly env: NodeJS.ProcessEnv = {};
   private readonly faults = new Map<string, { readonly fault: Fault; times: number }>();
+  private readonly late: (() => void)[] = [];
   private readonly server = createServer((request, response) => {
     this.answer(request, response).catch(() => response.destroy());
   });
@@ -46,6 +47,15 @@ export class ObjectStore {
 
   recover(): void {
     this.faults.clear();
+  }
+
+  /** Does what it was late with. */
+  catchUp(): void {
+    for (const work of this.late.splice(0)) work();
+  }
+
+  has(sha256: string): boolean {
+    return [...this.objects.keys()].some((key) => key.startsWith(`attachments/${sha256}`));
   }
 
   async close(): Promise<void> {
@@ -85,8 +95,7 @@ export class ObjectStore {
           refuse(response, 400, 'XAmzContentSHA256Mismatch');
           return;
         }
-        this.objects.set(key, body);
-        response.writeHead(200).end();
+        this.perform(fault, response, () => this.objects.set(key, body));
         return;
       case 'GET':
         if (!held) {
@@ -100,13 +109,22 @@ export class ObjectStore {
         } else response.end(held);
         return;
       case 'DELETE':
-        this.objects.delete(key);
-        response.writeHead(204).end();
+        this.perform(fault, response, () => this.objects.delete(key));
         return;
       default: {
         refuse(response, 405, 'MethodNotAllowed');
         return;
       }
+    }
+  }
+
+  private perform(fault: Fault | null, response: ServerResponse, work: () => void): void {
+    if (fault === 'late') {
+      this.late.push(work);
+      refuse(response, 503, 'SlowDown');
+    } else {
+      work();
+      response.writeHead(200).end();
     }
   }
 

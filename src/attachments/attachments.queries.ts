@@ -51,6 +51,8 @@ export interface HeldAttachment {
   readonly attachment: Attachment;
   readonly organizationId: string;
   readonly marking: Marking;
+  /** Where the store keeps its content. */
+  readonly key: string;
 }
 
 /** The attachment on a record that is there for the caller, whatever its marking; null when there is none. */
@@ -65,7 +67,7 @@ export async function findAttachment(
     AND (t.id IS NULL OR t.deleted_at IS NULL)
     AND (k.id IS NULL OR (k.deleted_at IS NULL AND ${visibleTo(principal, CASE_TABLES, 'k', params)}))`;
   const [row] = await sql<HeldAttachment>(
-    `SELECT ${ANSWER} AS attachment, coalesce(a.organization_id, k.organization_id) AS "organizationId",
+    `SELECT ${ANSWER} AS attachment, b.key, coalesce(a.organization_id, k.organization_id) AS "organizationId",
        json_build_object('tlp', greatest(f.tlp, a.tlp, t.tlp, k.tlp), 'pap', greatest(f.pap, a.pap, k.pap)) AS marking
      FROM ${FROM} LEFT JOIN alerts a ON a.id = f.alert_id LEFT JOIN tasks t ON t.id = f.task_id
        LEFT JOIN cases k ON k.id = coalesce(f.case_id, t.case_id)

@@ -157,7 +157,7 @@ export class AttachmentsService {
 
   /** The content of a file, or a zip of it; that it was taken is audited. */
   async download(principal: Principal, id: string, { zip }: DownloadQuery): Promise<Download> {
-    const { attachment, organizationId } = await this.open(principal, id);
+    const { attachment, organizationId, key } = await this.open(principal, id);
     await this.database.transaction(principal, (tx) =>
       this.audit.record(tx, principal, {
         action: 'attachment.downloaded',
@@ -167,15 +167,15 @@ export class AttachmentsService {
       }),
     );
     const { name, size } = attachment;
-    const content = await this.read(principal, attachment);
+    const content = await this.read(principal, id, key);
     return zip
       ? { name: `${name}.zip`, size: null, content: await infectedZip(attachment, content) }
       : { name, size, content };
   }
 
-  private async read(principal: Principal, { id, sha256 }: Attachment): Promise<Readable> {
+  private async read(principal: Principal, id: string, key: string): Promise<Readable> {
     try {
-      return await this.files.read(sha256);
+      return await this.files.read(key);
     } catch (error) {
       // Deleted since it was found: then this answers 404.
       await this.open(principal, id);

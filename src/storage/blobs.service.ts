@@ -4,7 +4,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
 import type { Tx } from '../database/sql.js';
-import { FileStore } from './file-store.js';
+import { FileStore, newKey } from './file-store.js';
 import type { Content, ReceivedFile } from './file-store.js';
 import { IncomingFiles } from './incoming-files.js';
 
@@ -26,12 +26,13 @@ const SWEEP_MAX = 1_000;
 const OWN = { transaction: null };
 
 /**
- * Contents and what names them: no file without its row, no row that is named without its file.
+ * Contents and what names them: no content in the store without its row, no row that is named without its content.
  *
- * The row of a content is committed before its file is in place, with a hold of the request that
- * brings it, and goes after the file has gone: when the last hold ends and no attachment names it.
+ * The row of a content is committed before the content is in its place, with a hold of the request that
+ * brings it. It goes when the last hold ends and no attachment names it, and leaves the key to be removed
+ * from the store: at once, and once more much later, as a store may be late with what it was asked.
  * A request that deletes the last attachment holds the content too, so that all that ends is a hold.
- * A crash leaves holds, which the sweep ends.
+ * What a crash leaves, holds and removals, the sweep ends.
  */
 @Injectable()
 export class BlobsService implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -60,16 +61,18 @@ export class BlobsService implements OnApplicationBootstrap, OnApplicationShutdo
     try {
       for (const file of received) {
         const holdId = uuidv7();
-        await this.database.sql(
+        const [row] = await this.database.sql<{ key: string }>(
           `WITH content AS (
-             INSERT INTO blobs (sha256, sha1, md5, size)
-             VALUES (decode($2, 'hex'), decode($3, 'hex'), decode($4, 'hex'), $5)
-             ON CONFLICT (sha256) DO UPDATE SET size = blobs.size RETURNING sha256)
-           INSERT INTO blob_holds (id, sha256) SELECT $1::uuid, sha256 FROM content`,
-          [holdId, file.sha256, file.sha1, file.md5, file.size],
+             INSERT INTO blobs (sha256, sha1, md5, size, key)
+             VALUES (decode($2, 'hex'), decode($3, 'hex'), decode($4, 'hex'), $5, $6)
+             ON CONFLICT (sha256) DO UPDATE SET size = blobs.size RETURNING sha256, key),
+           hold AS (INSERT INTO blob_holds (id, sha256) SELECT $1::uuid, sha256 FROM content)
+           SELECT key FROM content`,
+          [holdId, file.sha256, file.sha1, file.md5, file.size, newKey(file)],
         );
+        if (!row) throw new Error('A content without a key.');
         held.push({ ...file, holdId });
-        await this.files.place(file);
+        await this.files.place(file, row.key);
       }
       return held;
     } catch (error) {
@@ -92,7 +95,7 @@ export class BlobsService implements OnApplicationBootstrap, OnApplicationShutdo
   /**
    * Ends the holds, and removes the contents that nothing names and nobody else holds.
    *
-   * Never rejects: what cannot be removed now stays held, and the sweep tries again.
+   * Never rejects: what cannot be done now is done by the sweep.
    */
   async release(held: readonly Hold[]): Promise<void> {
     for (const hold of held) {
@@ -103,21 +106,22 @@ export class BlobsService implements OnApplicationBootstrap, OnApplicationShutdo
   }
 
   private async end({ holdId, sha256 }: Hold): Promise<void> {
-    await this.database.transaction(OWN, async (tx) => {
+    const unused = await this.database.transaction(OWN, async (tx) => {
       const sql = sqlIn(tx);
       // Whoever attaches or holds the content meanwhile waits for this row, or is waited for.
       await sql(`SELECT 1 FROM blobs WHERE sha256 = decode($1, 'hex') FOR UPDATE`, [sha256]);
       await sql('DELETE FROM blob_holds WHERE id = $1::uuid', [holdId]);
-      const unused = await sql(
-        `SELECT 1 FROM blobs b WHERE b.sha256 = decode($1, 'hex')
-           AND NOT EXISTS (SELECT 1 FROM blob_holds h WHERE h.sha256 = b.sha256)
-           AND NOT EXISTS (SELECT 1 FROM attachments a WHERE a.sha256 = b.sha256)`,
+      return sql<{ key: string }>(
+        `WITH unused AS (
+           DELETE FROM blobs b WHERE b.sha256 = decode($1, 'hex')
+             AND NOT EXISTS (SELECT 1 FROM blob_holds h WHERE h.sha256 = b.sha256)
+             AND NOT EXISTS (SELECT 1 FROM attachments a WHERE a.sha256 = b.sha256)
+           RETURNING b.key)
+         INSERT INTO blob_removals (key) SELECT key FROM unused RETURNING key`,
         [sha256],
       );
-      if (unused.length === 0) return;
-      await this.files.remove(sha256);
-      await sql(`DELETE FROM blobs WHERE sha256 = decode($1, 'hex')`, [sha256]);
     });
+    for (const { key } of unused) await this.files.remove(key);
   }
 
   /** Removes what a crash left behind. */
@@ -130,8 +134,20 @@ export class BlobsService implements OnApplicationBootstrap, OnApplicationShutdo
         [ABANDONED_MS / 1000, SWEEP_MAX],
       );
       await this.release(abandoned);
+      await this.removeAgain();
     } catch (error) {
       this.logger.warn({ message: 'abandoned files not removed', reason: String(error) });
+    }
+  }
+  private async removeAgain(): Promise<void> {
+    const due = await this.database.sql<{ key: string }>(
+      `SELECT key FROM blob_removals
+       WHERE created_at < now() - make_interval(secs => $1) ORDER BY created_at LIMIT $2`,
+      [ABANDONED_MS / 1000, SWEEP_MAX],
+    );
+    for (const { key } of due) {
+      await this.files.remove(key);
+      await this.database.sql('DELETE FROM blob_removals WHERE key = $1', [key]);
     }
   }
 }

@@ -22,26 +22,26 @@ export class DiskStore extends FileStore {
     this.root = attachmentsDir(config);
   }
 
-  override async place(file: ReceivedFile): Promise<void> {
-    const path = this.pathOf(file.sha256);
+  override async place(file: ReceivedFile, key: string): Promise<void> {
+    const path = this.pathOf(key);
     if (makeDirectory(dirname(path), PRIVATE)) await syncDirectory(this.root);
     await rename(file.path, path);
     await syncDirectory(dirname(path));
   }
 
-  override async read(sha256: string): Promise<ReadStream> {
+  override async read(key: string): Promise<ReadStream> {
     // Opened here, so that what is removed from now on is still read to its end.
-    const file = await open(this.pathOf(sha256), 'r');
+    const file = await open(this.pathOf(key), 'r');
     return file.createReadStream();
   }
 
-  override async remove(sha256: string): Promise<void> {
-    await rm(this.pathOf(sha256), { force: true });
+  override async remove(key: string): Promise<void> {
+    await rm(this.pathOf(key), { force: true });
   }
 
-  private pathOf(sha256: string): string {
-    if (!/^[0-9a-f]{64}$/.test(sha256)) throw new Error('Not a SHA-256.');
-    return join(this.root, sha256.slice(0, 2), sha256);
+  private pathOf(key: string): string {
+    if (!/^[0-9a-f]{64}(?:\.[0-9a-f]{16})?$/.test(key)) throw new Error('Not a key.');
+    return join(this.root, key.slice(0, 2), key);
   }
 }
 

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Readable } from 'node:stream';
 
 /** What identifies a content: digests in lower-case hex, the size in bytes. */
@@ -14,19 +15,24 @@ export interface ReceivedFile extends Content {
 }
 
 /**
- * Where contents are kept, each once, under its SHA-256.
+ * Where contents are kept, each under a key of its own.
  *
- * What a client names its file is never part of where it is. A content is in its place whole or not at all.
+ * What a client names its file is never part of a key. A content is in its place whole or not at all.
  */
 export abstract class FileStore {
-  /** Moves a received file to the place of its content, durably. */
-  abstract place(file: ReceivedFile): Promise<void>;
+  /** Moves a received file to the place of a key, durably. */
+  abstract place(file: ReceivedFile, key: string): Promise<void>;
 
   /** The content, to read; rejects when it is not there. */
-  abstract read(sha256: string): Promise<Readable>;
+  abstract read(key: string): Promise<Readable>;
 
   /** Removes the content, if it is there. */
-  abstract remove(sha256: string): Promise<void>;
+  abstract remove(key: string): Promise<void>;
+}
+
+/** A key that no content has had: a late removal of another never takes this one. */
+export function newKey({ sha256 }: Content): string {
+  return `${sha256}.${randomBytes(8).toString('hex')}`;
 }
 
 /** A start without a place for files: the message names the setting to look at. */

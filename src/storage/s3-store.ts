@@ -17,7 +17,7 @@ import { FileStore, StorageError } from './file-store.js';
 import type { ReceivedFile } from './file-store.js';
 
 const CONNECT_MS = 3_000;
-/** Until an answer begins; a removal holds the row of its content meanwhile. */
+/** Until an answer begins. */
 const ANSWER_MS = 5_000;
 /** How fast the store must take a file in. */
 const PUT_BYTES_PER_MS_MIN = 500;
@@ -30,7 +30,7 @@ const ignore = () => undefined;
 const QUIET = { debug: ignore, info: ignore, warn: ignore, error: ignore };
 
 /**
- * Files as objects of a bucket that belongs to this instance, as `attachments/<SHA-256>`.
+ * Files as objects of a bucket that belongs to this instance, as `attachments/<key>`.
  *
  * A file is sent whole in one request, whose signature covers its SHA-256: the store refuses what
  * arrives otherwise, and shows nothing of what did not arrive whole.
@@ -78,10 +78,10 @@ export class S3Store extends FileStore implements OnApplicationShutdown {
     this.client.destroy();
   }
 
-  override async place(file: ReceivedFile): Promise<void> {
+  override async place(file: ReceivedFile, key: string): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
-        await this.put(file);
+        await this.put(file, key);
         break;
       } catch (error) {
         if (attempt === ATTEMPTS_MAX || !isPassing(error)) throw this.failed('store', error);
@@ -91,27 +91,27 @@ export class S3Store extends FileStore implements OnApplicationShutdown {
     await rm(file.path, { force: true });
   }
 
-  override async read(sha256: string): Promise<Readable> {
+  override async read(key: string): Promise<Readable> {
     try {
-      const { Body } = await this.client.send(new GetObjectCommand(this.at(sha256)));
+      const { Body } = await this.client.send(new GetObjectCommand(this.at(key)));
       return Body as Readable;
     } catch (error) {
       throw statusOf(error) === 404 ? error : this.failed('read', error);
     }
   }
 
-  override async remove(sha256: string): Promise<void> {
+  override async remove(key: string): Promise<void> {
     try {
-      await this.client.send(new DeleteObjectCommand(this.at(sha256)));
+      await this.client.send(new DeleteObjectCommand(this.at(key)));
     } catch (error) {
       throw this.failed('remove', error);
     }
   }
 
-  private async put({ path, sha256, size }: ReceivedFile): Promise<void> {
+  private async put({ path, sha256, size }: ReceivedFile, key: string): Promise<void> {
     const body = createReadStream(path);
     const command = new PutObjectCommand({
-      ...this.at(sha256),
+      ...this.at(key),
       Body: body,
       ContentLength: size,
       ContentType: 'application/octet-stream',
@@ -132,8 +132,8 @@ export class S3Store extends FileStore implements OnApplicationShutdown {
     }
   }
 
-  private at(sha256: string) {
-    return { Bucket: this.config.bucket, Key: `attachments/${sha256}` };
+  private at(key: string) {
+    return { Bucket: this.config.bucket, Key: `attachments/${key}` };
   }
 
   /** 503; the log has the cause, of which only what cannot hold a credential. */

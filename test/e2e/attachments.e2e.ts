@@ -1,7 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -93,7 +92,12 @@ async function alertWithFile(
   return { alert, file: (listed.body as [Attachment])[0] };
 }
 
-const pathOf = (digest: string) => join(dataDir, 'attachments', digest.slice(0, 2), digest);
+/** The files that hold the content, whatever their keys. */
+async function filesOf(digest: string): Promise<string[]> {
+  const directory = join(dataDir, 'attachments', digest.slice(0, 2));
+  const names = await readdir(directory).catch(() => []);
+  return names.filter((name) => name.startsWith(digest)).map((name) => join(directory, name));
+}
 
 const blobs = (digest: string) =>
   api.db.rows(`SELECT 1 FROM blobs WHERE sha256 = decode($1, 'hex')`, [digest]);
@@ -103,7 +107,7 @@ async function remains(content: string): Promise<string[]> {
   const digest = sha256(content);
   const incoming = await readdir(join(dataDir, 'attachments', 'incoming')).catch(() => []);
   return [
-    ...(existsSync(pathOf(digest)) ? ['file'] : []),
+    ...(await filesOf(digest)).map(() => 'file'),
     ...((await blobs(digest)).length > 0 ? ['row'] : []),
     ...incoming,
   ];
@@ -524,7 +528,7 @@ describe('POST /alerts-attachments', () => {
     expect({ status: response.status, body: response.text }).toMatchObject({ status: 200 });
     const [observable] = (response.body as Alert).observables;
     expect(observable?.attachment?.name).toBe(kept);
-    expect(existsSync(pathOf(sha256(content)))).toBe(true);
+    expect(await filesOf(sha256(content))).toHaveLength(1);
   });
 
   it('leaves nothing of an upload that is broken off', async () => {
@@ -548,8 +552,8 @@ describe('POST /alerts-attachments', () => {
 /** A content that a request of some time ago holds and never attached. */
 async function addHeldBlob(digest: string, age: string): Promise<void> {
   await api.db.rows(
-    `INSERT INTO blobs (sha256, sha1, md5, size)
-     VALUES (decode($1, 'hex'), decode($2, 'hex'), decode($3, 'hex'), 1)`,
+    `INSERT INTO blobs (sha256, sha1, md5, size, key)
+     VALUES (decode($1, 'hex'), decode($2, 'hex'), decode($3, 'hex'), 1, $1)`,
     [digest, digest.slice(0, 40), digest.slice(0, 32)],
   );
   await api.db.rows(
@@ -565,8 +569,9 @@ describe('what a crash leaves', () => {
     const abandoned = unique('abandoned');
     const digest = sha256(abandoned);
     const half = join(dataDir, 'attachments', 'incoming', 'half');
-    await mkdir(join(pathOf(digest), '..'), { recursive: true });
-    await writeFile(pathOf(digest), abandoned);
+    const directory = join(dataDir, 'attachments', digest.slice(0, 2));
+    await mkdir(directory, { recursive: true });
+    await writeFile(join(directory, digest), abandoned);
     await writeFile(half, 'half');
     await utimes(half, new Date(0), new Date(0));
     await addHeldBlob(digest, '2 hours');
