@@ -23,6 +23,11 @@ export function normalizeObservable(dataType: string, data: string): NormalizedO
   return (NORMALIZERS.get(dataType.trim().toLowerCase()) ?? normalizeText)(text);
 }
 
+/** A part of a value in each form that it may be stored in: as sent, and without what defangs it. */
+export function searchedForms(part: string): readonly string[] {
+  return [...new Set([part, withScheme(refanged(part, true))])];
+}
+
 const NORMALIZERS: ReadonlyMap<string, Normalize> = new Map<string, Normalize>([
   ['ip', normalizeIp],
   ['domain', normalizeDomain],
@@ -127,11 +132,7 @@ function normalizeUrl(text: string): NormalizedObservable {
 }
 
 function urlOnce(text: string): NormalizedObservable {
-  const plain = refanged(composed(text.replace(INNER_CONTROLS, ''))).replace(
-    DEFANGED_SCHEME,
-    (_match, http: string | undefined, secure: string) =>
-      (http === undefined ? 'ftp' : 'http') + secure.toLowerCase(),
-  );
+  const plain = withScheme(refanged(composed(text.replace(INNER_CONTROLS, ''))));
   const url = hasEndlessHost(plain) ? null : parseUrl(plain);
   if (url === null) return { value: plain, valid: false };
   const host = withoutEndDots(url.hostname);
@@ -141,6 +142,14 @@ function urlOnce(text: string): NormalizedObservable {
 
 /** `hxxp`, `hxxps`, `h**p`, `fxp` and their like. */
 const DEFANGED_SCHEME = /^(?:(h)[tx*]{2}|f[tx*])p(s?)(?=:)/i;
+
+function withScheme(text: string): string {
+  return text.replace(
+    DEFANGED_SCHEME,
+    (_match, http: string | undefined, secure: string) =>
+      (http === undefined ? 'ftp' : 'http') + secure.toLowerCase(),
+  );
+}
 
 function parseUrl(text: string): URL | null {
   if (!URL.canParse(text)) return null;

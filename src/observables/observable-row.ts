@@ -98,7 +98,7 @@ function rowOf(
   const notes = [
     input.message ?? '',
     sentType ? '' : `Sent with the unknown type "${input.dataType}".`,
-    valid ? '' : `The value is not a valid ${type.name}.`,
+    valid ? '' : formatNote(type),
     input.attachment && !file
       ? `Names the attachment "${input.attachment}", which was not uploaded.`
       : '',
@@ -122,6 +122,22 @@ function rowOf(
     attachmentId: file?.attachmentId ?? null,
     createdById,
   };
+}
+
+/** What the message says of a value that fails its type's format. */
+function formatNote(type: Pick<ObservableType, 'name'>): string {
+  return `The value is not a valid ${type.name}.`;
+}
+
+/** The message once a value or its type has changed: it says of the new one what it said of the old. */
+export function messageAfter(
+  message: string,
+  before: Pick<ObservableType, 'name'>,
+  after: Pick<ObservableType, 'name'>,
+  isValid: boolean,
+): string {
+  const rest = message.replace(formatNote(before), '').trim();
+  return [rest, isValid ? '' : formatNote(after)].filter((part) => part !== '').join(' ');
 }
 
 /**

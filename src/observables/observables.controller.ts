@@ -1,48 +1,61 @@
-import { Body, Controller, Get, HttpStatus, Param, Post, Query, Res } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Param, Patch, Post, Put, Query, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import { z } from 'zod';
-import { alertNotFound } from '../alerts/alerts.errors.js';
 import { Auth, Caller } from '../auth/auth.decorator.js';
 import type { Principal } from '../auth/principal.js';
-import { caseNotFound } from '../cases/cases.errors.js';
 import { Answers } from '../common/answers.decorator.js';
-import { BulkBody } from '../common/input.guard.js';
+import { IfMatch } from '../common/etag.js';
+import type { Precondition } from '../common/etag.js';
 import { idSchema } from '../common/fields.js';
+import { BulkBody } from '../common/input.guard.js';
+import { searchAnswerOf } from '../common/pagination.js';
 import type { Page } from '../common/pagination.js';
 import { observableSchema } from '../records/answer.schema.js';
 import type { Observable } from '../records/answer.schema.js';
+import { bulkDeleteBody, bulkDeletedSchema, bulkUpdatedSchema } from '../records/record-bulk.js';
+import type { BulkDelete, BulkDeleted, BulkUpdated } from '../records/record-bulk.js';
+import { CREATED, answerCreated, createdSchema } from './created-observables.js';
+import { ObservableChangesService } from './observable-changes.service.js';
+import { ObservableIntakeService } from './observable-intake.service.js';
 import {
-  childObservableListQuery,
-  childObservableSchema,
+  bulkCreateObservablesSchema,
+  bulkCreatedObservablesSchema,
+  bulkUpdateObservablesSchema,
   createObservableSchema,
   observableListQuery,
   observableLookupQuery,
+  observableSearchAnswer,
+  observableSearchBody,
+  sightingListQuery,
+  sightingSchema,
+  updateObservableSchema,
 } from './observables.schema.js';
 import type {
-  ChildObservable,
-  ChildObservableListQuery,
+  BulkCreateObservables,
+  BulkCreatedObservables,
+  BulkUpdateObservables,
   CreateObservable,
   ObservableListQuery,
   ObservableLookupQuery,
+  ObservableSearchAnswer,
+  ObservableSearchQuery,
+  Sighting,
+  SightingListQuery,
+  UpdateObservable,
 } from './observables.schema.js';
 import { ObservablesService } from './observables.service.js';
-import type { CreatedObservables } from './observables.service.js';
-
-const CREATED = {
-  status: 201,
-  otherStatus: 200,
-  description:
-    'Values that the parent already holds are answered as they are, with 200 when none is new.',
-};
-const created = z.union([observableSchema, z.array(observableSchema)]);
 
 @ApiTags('Observables')
-@Controller()
+@Controller('observables')
 export class ObservablesController {
-  constructor(private readonly observables: ObservablesService) {}
+  constructor(
+    private readonly observables: ObservablesService,
+    private readonly intake: ObservableIntakeService,
+    private readonly changes: ObservableChangesService,
+  ) {}
 
-  @Get('observables')
+  @Get()
   @Auth('observables:read')
   @Answers('List observables, newest first', z.array(observableSchema))
   list(
@@ -52,19 +65,63 @@ export class ObservablesController {
     return this.observables.list(principal, query);
   }
 
-  @Post('observables')
+  @Post()
   @Auth('observables:write')
   @BulkBody()
-  @Answers('Add observables to an alert or a case', created, CREATED)
+  @Answers('Add observables to an alert or a case', createdSchema, CREATED)
   async create(
     @Caller() principal: Principal,
     @Body({ schema: createObservableSchema }) input: CreateObservable,
     @Res({ passthrough: true }) response: Response,
   ): Promise<Observable | readonly Observable[]> {
-    return answer(await this.observables.create(principal, input), input, response);
+    const created = await this.intake.create(principal, input);
+    return answerCreated(created, Array.isArray(input.data), response);
   }
 
-  @Get('observables/lookup')
+  @Post('bulk')
+  @Auth('observables:write')
+  @BulkBody()
+  @Answers('Add up to 1000 observables to an alert or a case', bulkCreatedObservablesSchema)
+  createMany(
+    @Caller() principal: Principal,
+    @Body({ schema: bulkCreateObservablesSchema }) input: BulkCreateObservables,
+  ): Promise<BulkCreatedObservables> {
+    return this.intake.createMany(principal, input);
+  }
+
+  @Post('search')
+  @Auth('observables:read')
+  @Answers('Search observables', observableSearchAnswer)
+  async search(
+    @Caller() principal: Principal,
+    @Body({ schema: observableSearchBody }) query: ObservableSearchQuery,
+  ): Promise<ObservableSearchAnswer> {
+    return searchAnswerOf(await this.observables.list(principal, query));
+  }
+
+  @Patch('bulk')
+  @Auth('observables:write')
+  @BulkBody()
+  @Answers('Update up to 1000 observables', bulkUpdatedSchema)
+  updateMany(
+    @Caller() principal: Principal,
+    @Body({ schema: bulkUpdateObservablesSchema }) input: BulkUpdateObservables,
+  ): Promise<BulkUpdated> {
+    return this.changes.updateMany(principal, input);
+  }
+
+  @Post('bulk/delete')
+  @Auth('observables:write')
+  @BulkBody()
+  @Answers('Delete up to 1000 observables', bulkDeletedSchema)
+  removeMany(
+    @Caller() principal: Principal,
+    @Body({ schema: bulkDeleteBody }) input: BulkDelete,
+  ): Promise<BulkDeleted> {
+    return this.changes.removeMany(principal, input);
+  }
+
+  @Get('lookup')
   @Auth('observables:read')
   @Answers('Find every observable of a value, newest first', z.array(observableSchema))
   lookup(
@@ -74,7 +131,7 @@ export class ObservablesController {
     return this.observables.list(principal, query);
   }
 
-  @Get('observables/:id')
+  @Get(':id')
   @Auth('observables:read')
   @Answers('Read an observable', observableSchema)
   get(
@@ -84,74 +141,53 @@ export class ObservablesController {
     return this.observables.get(principal, id);
   }
 
-  @Get('alerts/:id/observables')
+  @Get(':id/sightings')
   @Auth('observables:read')
-  @Answers('List the observables of an alert', z.array(observableSchema))
-  listOfAlert(
+  @Answers(
+    'List the alerts and cases that hold the value of an observable, newest first',
+    z.array(sightingSchema),
+    { description: 'Of whatever type it is there; each record once.' },
+  )
+  sightings(
     @Caller() principal: Principal,
     @Param('id', { schema: idSchema }) id: string,
-    @Query({ schema: childObservableListQuery }) query: ChildObservableListQuery,
-  ): Promise<Page<Observable>> {
-    return this.observables.listUnder(
-      principal,
-      { kind: 'alert', id, notFound: alertNotFound },
-      query,
-    );
+    @Query({ schema: sightingListQuery }) query: SightingListQuery,
+  ): Promise<Page<Sighting>> {
+    return this.observables.sightings(principal, id, query);
   }
 
-  @Post('alerts/:id/observables')
+  @Patch(':id')
   @Auth('observables:write')
-  @BulkBody()
-  @Answers('Add observables to an alert', created, CREATED)
-  async createUnderAlert(
+  @Answers('Update an observable', observableSchema)
+  update(
     @Caller() principal: Principal,
     @Param('id', { schema: idSchema }) id: string,
-    @Body({ schema: childObservableSchema }) input: ChildObservable,
-    @Res({ passthrough: true }) response: Response,
-  ): Promise<Observable | readonly Observable[]> {
-    const parent = { kind: 'alert', id, notFound: alertNotFound } as const;
-    return answer(await this.observables.createUnder(principal, parent, input), input, response);
+    @Body({ schema: updateObservableSchema }) update: UpdateObservable,
+    @IfMatch() precondition: Precondition,
+  ): Promise<Observable> {
+    return this.changes.update(principal, id, update, precondition);
   }
 
-  @Get('cases/:id/observables')
-  @Auth('observables:read')
-  @Answers('List the observables of a case', z.array(observableSchema))
-  listOfCase(
-    @Caller() principal: Principal,
-    @Param('id', { schema: idSchema }) id: string,
-    @Query({ schema: childObservableListQuery }) query: ChildObservableListQuery,
-  ): Promise<Page<Observable>> {
-    return this.observables.listUnder(
-      principal,
-      { kind: 'case', id, notFound: caseNotFound },
-      query,
-    );
-  }
-
-  @Post('cases/:id/observables')
+  @Put(':id')
   @Auth('observables:write')
-  @BulkBody()
-  @Answers('Add observables to a case', created, CREATED)
-  async createUnderCase(
+  @Answers('Update an observable (the same as PATCH)', observableSchema)
+  replace(
     @Caller() principal: Principal,
     @Param('id', { schema: idSchema }) id: string,
-    @Body({ schema: childObservableSchema }) input: ChildObservable,
-    @Res({ passthrough: true }) response: Response,
-  ): Promise<Observable | readonly Observable[]> {
-    const parent = { kind: 'case', id, notFound: caseNotFound } as const;
-    return answer(await this.observables.createUnder(principal, parent, input), input, response);
+    @Body({ schema: updateObservableSchema }) update: UpdateObservable,
+    @IfMatch() precondition: Precondition,
+  ): Promise<Observable> {
+    return this.changes.update(principal, id, update, precondition);
   }
-}
 
-/** One observable for one value, a list for a list; 201 with `Location` when something is new, else 200. */
-function answer(
-  { observables, isNew }: CreatedObservables,
-  input: { readonly data: string | readonly string[] },
-  response: Response,
-): Observable | readonly Observable[] {
-  const [first] = observables;
-  response.status(isNew ? HttpStatus.CREATED : HttpStatus.OK);
-  if (Array.isArray(input.data) || !first) return observables;
-  if (isNew) response.setHeader('Location', `/api/observables/${first.id}`);
-  return first;
+  @Delete(':id')
+  @Auth('observables:write')
+  @Answers('Delete an observable', null)
+  remove(
+    @Caller() principal: Principal,
+    @Param('id', { schema: idSchema }) id: string,
+    @IfMatch() precondition: Precondition,
+  ): Promise<void> {
+    return this.changes.remove(principal, id, precondition);
+  }
 }

@@ -97,14 +97,28 @@ export async function forEachRecord(
     for (const id of [...new Set(ids)].sort()) {
       try {
         await work(inside, id);
-        results.set(id, { id, status: 200 });
+        results.set(id, resultOf(id, null));
       } catch (error) {
         if (!(error instanceof AppError)) throw error;
-        results.set(id, { id, status: error.status, code: error.code, detail: error.detail });
+        results.set(id, resultOf(id, error));
       }
     }
     return results;
   });
+  return outcomeOf(ids, outcome);
+}
+
+/** What a bulk answers for a record. */
+export function resultOf(id: string, error: AppError | null): BulkOutcome['results'][number] {
+  if (!error) return { id, status: 200 };
+  return { id, status: error.status, code: error.code, detail: error.detail };
+}
+
+/** The answer of a bulk, in the order of its ids, each once. */
+export function outcomeOf(
+  ids: readonly string[],
+  outcome: ReadonlyMap<string, BulkOutcome['results'][number]>,
+): BulkOutcome {
   const results = [...new Set(ids)].flatMap((id) => outcome.get(id) ?? []);
   const failedIds = results.filter((result) => result.status !== 200).map((result) => result.id);
   return {

@@ -10,7 +10,7 @@ import type { RecordKind } from './record-writes.js';
 const VALUES_MAX = 100;
 const WORDS_MAX = 10;
 
-function wordsOf(q: string): string[] {
+export function wordsOf(q: string): string[] {
   return q
     .toLowerCase()
     .split(/\s+/)
@@ -41,7 +41,7 @@ export function values<T extends z.ZodType>(item: T) {
 }
 
 /** One or more texts as they are, which may hold commas: a list, or one. */
-function texts<T extends z.ZodType>(item: T) {
+export function texts<T extends z.ZodType>(item: T) {
   return z.preprocess(listOf, z.array(item).min(1).max(VALUES_MAX));
 }
 
@@ -51,7 +51,8 @@ export const flag = z.union(
   { error: 'must be true or false' },
 );
 
-const integer = (min: number, max: number) =>
+/** A whole number, as JSON or as query text. */
+export const integer = (min: number, max: number) =>
   z.preprocess(
     (value) => (typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : value),
     z.number().int().min(min).max(max),

@@ -168,6 +168,18 @@ export async function bumpVersion(sql: Sql, kind: RecordKind, id: string): Promi
   return stamp;
 }
 
+/** Marks several records as changed, each once. */
+export async function bumpVersions(
+  sql: Sql,
+  kind: RecordKind,
+  ids: readonly string[],
+): Promise<void> {
+  await sql(
+    `UPDATE ${kind}s SET version = version + 1, updated_at = now() WHERE id = ANY($1::uuid[])`,
+    [ids],
+  );
+}
+
 /** Takes a record out of every read, list, count and search. */
 export async function softDelete(sql: Sql, kind: RecordKind, id: string): Promise<void> {
   await sql(

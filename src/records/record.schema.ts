@@ -112,12 +112,21 @@ export interface Update<F> {
   readonly prefix: '' | 'fields.' | 'updates.';
 }
 
-/** An update in both documented shapes: flat, or wrapped in `fields`. Mixing them is 400. */
-export function updateBody<S extends z.ZodRawShape>(id: string, shape: S, example: object) {
+/**
+ * An update in both documented shapes: flat, or wrapped in `fields`. Mixing them is 400.
+ *
+ * Unknown keys are ignored [C], or refused where the body is not CaseBender's own.
+ */
+export function updateBody<S extends z.ZodRawShape>(
+  id: string,
+  shape: S,
+  example: object,
+  unknownKeys: 'ignored' | 'refused' = 'ignored',
+) {
+  const object = unknownKeys === 'ignored' ? z.object : z.strictObject;
   const flat = z.object(shape).partial();
   type Fields = z.output<typeof flat>;
-  return z
-    .object({ ...flat.shape, fields: flat.optional() })
+  return object({ ...flat.shape, fields: object(flat.shape).optional() })
     .superRefine((body: { readonly fields?: unknown }, context) => {
       if (body.fields === undefined) return;
       const mixed = Object.keys(body).find((key) => key !== 'fields');

@@ -1,0 +1,383 @@
+import { ALERT_TABLES, CASE_TABLES, clearedFor, visibleTo } from '../access/access.js';
+import type { SharedTables } from '../access/access.js';
+import type { Principal } from '../auth/principal.js';
+import type { Position } from '../common/pagination.js';
+import { SqlParams } from '../database/sql.js';
+import type { Sql } from '../database/sql.js';
+
+/** Which observables a list holds; each filter is a list of what may be. */
+export interface ObservableFilter {
+  readonly alertIds?: readonly string[] | undefined;
+  readonly caseIds?: readonly string[] | undefined;
+  readonly typeIds?: readonly number[] | undefined;
+  /** Hashes (hex) of the normalised values. */
+  readonly valueHashes?: readonly string[] | undefined;
+  /** Texts of three characters or more that the value has somewhere. */
+  readonly contains?: readonly string[] | undefined;
+  /** The same, each of which the value has. */
+  readonly words?: readonly string[] | undefined;
+  readonly ioc?: boolean | undefined;
+  readonly sighted?: boolean | undefined;
+  readonly tlp?: readonly number[] | undefined;
+  /** Ids or names. */
+  readonly tags?: readonly (number | string)[] | undefined;
+  readonly createdAfter?: string | undefined;
+  /** Whether of one record that holds a value under several types only the oldest is listed. */
+  readonly oncePerRecord?: boolean | undefined;
+}
+
+/** Which rows of a list a page holds. */
+export interface PageShape {
+  readonly limit: number;
+  readonly descending: boolean;
+  readonly after: Position | null;
+}
+
+/**
+ * How many observables are looked at in the order of the list before all that match are gathered, and of
+ * how few records an organization is a guest for theirs to be gathered at once.
+ */
+const NEAR_ROWS = 4_000;
+const FEW_RECORDS = 1_000;
+
+/** The text that `contains` looks at; the trigram index is on this very expression. */
+export const SEARCHED_TEXT = `lower(o.normalized || E'\\n' || o.data)`;
+
+const PARENTS = 'LEFT JOIN alerts a ON a.id = o.alert_id LEFT JOIN cases k ON k.id = o.case_id';
+
+/** Answers of a list by creation, with one row more than `limit` when there is a next page. */
+export async function listObservables<T>(
+  sql: Sql,
+  principal: Principal,
+  filter: ObservableFilter,
+  page: PageShape,
+  answer: string,
+): Promise<T[]> {
+  const params = new SqlParams();
+  const list = new ListSql(principal, filter, page, params);
+  const rows = await sql<{ item: T }>(
+    `WITH page AS MATERIALIZED (${list.ids()})
+     SELECT ${answer} AS item FROM page JOIN observables o ON o.id = page.id JOIN observable_types t ON t.id = o.type_id ${PARENTS}
+     ${list.orderBy('page')}`,
+    params.values,
+  );
+  return rows.map((row) => row.item);
+}
+
+/** How many observables the list holds, counting no further than `max`. */
+export async function countObservables(
+  sql: Sql,
+  principal: Principal,
+  filter: ObservableFilter,
+  max: number,
+): Promise<number> {
+  const params = new SqlParams();
+  const list = new ListSql(
+    principal,
+    filter,
+    { limit: max - 1, descending: true, after: null },
+    params,
+  );
+  const [row] = await sql<{ count: number }>(
+    `SELECT count(*)::int AS count FROM (${list.some()}) x`,
+    params.values,
+  );
+  return row?.count ?? 0;
+}
+
+/** Writes the statements that find the observables of a list. */
+class ListSql {
+  private readonly limit: string;
+  private readonly direction: 'ASC' | 'DESC';
+  private ownParameter: string | null = null;
+  /** What is there and within clearance, whoever owns it. */
+  private readonly base: readonly string[];
+  /** What an index holds in the order of the list; that of values speaks of the table `wanted`. */
+  private readonly axis: readonly string[];
+  /** The rest of what the filter asks for. */
+  private readonly filters: readonly string[];
+  /** On which side of the cursor, and of a moment. */
+  private readonly span: readonly string[];
+  private readonly wanted: string | null;
+
+  constructor(
+    private readonly principal: Principal,
+    private readonly filter: ObservableFilter,
+    private readonly page: PageShape,
+    private readonly params: SqlParams,
+  ) {
+    this.limit = params.add(page.limit + 1, 'int');
+    this.direction = page.descending ? 'DESC' : 'ASC';
+    this.base = [
+      'o.deleted_at IS NULL AND a.deleted_at IS NULL AND k.deleted_at IS NULL',
+      clearedFor(principal, 'o', params),
+      `(a.id IS NULL OR (${clearedFor(principal, 'a', params)}))`,
+      `(k.id IS NULL OR (${clearedFor(principal, 'k', params)}))`,
+    ];
+    this.wanted = filter.valueHashes
+      ? `(SELECT decode(hex, 'hex') AS hash FROM unnest(${params.add(filter.valueHashes, 'text[]')}) hex) wanted`
+      : null;
+    const axis = axisOf(filter);
+    this.axis = this.axisConditions(axis);
+    this.filters = this.filterConditions(axis);
+    this.span = this.spanConditions();
+  }
+
+  /** The caller's organizations; no statement may have a parameter that it does not use. */
+  private get own(): string {
+    this.ownParameter ??= this.params.add(this.principal.organizationIds, 'uuid[]');
+    return this.ownParameter;
+  }
+
+  orderBy(rows: string): string {
+    return `ORDER BY ${rows}.created_at ${this.direction}, ${rows}.id ${this.direction}`;
+  }
+
+  /** The ids of a page with their creation, in order. */
+  ids(): string {
+    if (this.isOfRecords()) return this.ofRecords();
+    if (this.principal.everyOrganization) return this.firstOf(this.ofEverybody());
+    return `WITH owned AS MATERIALIZED (${this.firstOf(this.owned(`unnest(${this.own}) org(id)`))})
+      ${this.firstOf(`SELECT * FROM owned UNION ALL ${this.ofOthers()}`)}`;
+  }
+
+  /** Up to a page of rows in no order. */
+  some(): string {
+    if (this.isOfRecords()) return this.ofRecords();
+    const where = [
+      'o.organization_id = org.id',
+      ...this.base,
+      ...this.axis,
+      ...this.span,
+      ...this.filters,
+    ];
+    const owned = (organizations: string) =>
+      `SELECT part.* FROM ${this.eachOf(organizations)} CROSS JOIN LATERAL (
+        SELECT 1 FROM observables o ${PARENTS} WHERE ${where.join(' AND ')} LIMIT ${this.limit}) part`;
+    const parts = this.principal.everyOrganization
+      ? [owned('organizations org')]
+      : [owned(`unnest(${this.own}) org(id)`), `SELECT 1 FROM (${this.gatheredOfOthers([])}) o`];
+    return `SELECT 1 FROM (${parts.join(' UNION ALL ')}) x LIMIT ${this.limit}`;
+  }
+
+  private isOfRecords(): boolean {
+    return (this.filter.alertIds ?? this.filter.caseIds) !== undefined;
+  }
+
+  /** Of given records, which hold few. */
+  private ofRecords(): string {
+    const { alertIds, caseIds } = this.filter;
+    const among = (column: string, ids: readonly string[] | undefined) =>
+      ids ? [`o.${column} = ANY(${this.params.add(ids, 'uuid[]')})`] : [];
+    return this.inOrder([
+      `(${[...among('alert_id', alertIds), ...among('case_id', caseIds)].join(' OR ')})`,
+      ...this.base,
+      ...this.visible(),
+      ...this.sought(),
+    ]);
+  }
+
+  private ofEverybody(): string {
+    return this.axis.length > 0 ? this.owned('organizations org') : this.nearest([...this.span]);
+  }
+
+  /** What organizations own, read for each in the order of its index. */
+  private owned(organizations: string): string {
+    const index = ['o.organization_id = org.id', ...this.axis, ...this.span];
+    return `SELECT part.* FROM ${this.eachOf(organizations)} CROSS JOIN LATERAL (${this.nearest(index)}) part`;
+  }
+
+  private eachOf(organizations: string): string {
+    return this.wanted ? `${organizations} CROSS JOIN ${this.wanted}` : organizations;
+  }
+
+  /** In order, as far as nothing is asked beyond the index; else what is near before all that match. */
+  private nearest(index: readonly string[]): string {
+    const rest = [...this.base, ...this.filters];
+    if (this.filters.length === 0) return this.inOrder([...index, ...rest]);
+    const { tables, rows, isShort } = this.near(index, rest);
+    return `WITH ${tables} ${rows} UNION ALL (
+      ${this.gathered([`SELECT o.id, o.created_at FROM observables o ${PARENTS} WHERE ${[isShort, ...index, ...rest].join(' AND ')}`])})`;
+  }
+
+  /**
+   * What others share with the caller or show to all, no farther than to the end of a full page of its own.
+   *
+   * A guest of few records reads theirs; one of many finds its page, as a rule, among what is newest anywhere.
+   */
+  private ofOthers(): string {
+    const within = this.withinOwned();
+    const guest = `guest AS MATERIALIZED (SELECT count(*) <= ${FEW_RECORDS} AS is_few FROM (${this.someRecords()}) x)`;
+    const isFew = '(SELECT is_few FROM guest)';
+    const rest = [...this.base, ...this.visible()];
+    if (this.wanted) {
+      const others = `(SELECT id FROM organizations WHERE id <> ALL(${this.own})) org`;
+      const index = ['o.organization_id = org.id', ...this.axis, ...this.span, within];
+      return `SELECT * FROM (WITH ${guest}
+        SELECT x.* FROM (${this.gatheredOfOthers([isFew, within])}) x
+        UNION ALL
+        SELECT part.* FROM ${this.eachOf(others)} CROSS JOIN LATERAL (
+          ${this.inOrder([`NOT ${isFew}`, ...index, ...rest, ...this.filters])}) part) others`;
+    }
+    const index = [`NOT ${isFew}`, `o.organization_id <> ALL(${this.own})`, ...this.span, within];
+    const { tables, rows, isShort } = this.near(index, [...rest, ...this.axis, ...this.filters]);
+    return `SELECT * FROM (WITH ${guest}, ${tables}
+      ${rows} UNION ALL SELECT x.* FROM (${this.gatheredOfOthers([`(${isFew} OR ${isShort})`, within])}) x) others`;
+  }
+
+  /** The next rows of an index, and whether too few of them match although there are more. */
+  private near(index: readonly string[], rest: readonly string[]) {
+    const next = `FROM observables o WHERE ${index.join(' AND ')} ${this.orderBy('o')}`;
+    return {
+      tables: `near AS MATERIALIZED (
+          SELECT o.id, o.created_at FROM (SELECT o.* ${next} LIMIT ${NEAR_ROWS}) o ${PARENTS} WHERE ${rest.join(' AND ')}
+          ${this.orderBy('o')} LIMIT ${this.limit}),
+        verdict AS MATERIALIZED (
+          SELECT count(*) < ${this.limit} AND EXISTS (SELECT 1 ${next} OFFSET ${NEAR_ROWS}) AS is_short FROM near)`,
+      rows: 'SELECT near.* FROM near WHERE NOT (SELECT is_short FROM verdict)',
+      isShort: '(SELECT is_short FROM verdict)',
+    };
+  }
+
+  private inOrder(where: readonly string[]): string {
+    return `SELECT o.id, o.created_at FROM observables o ${PARENTS} WHERE ${where.join(' AND ')}
+      ${this.orderBy('o')} LIMIT ${this.limit}`;
+  }
+
+  /** Everything that matches, then sorted: an index in the order of the list is not what finds it. */
+  private gathered(sets: readonly string[]): string {
+    return `WITH matching AS MATERIALIZED (${sets.join(' UNION ALL ')}) ${this.firstOf('SELECT * FROM matching')}`;
+  }
+
+  private firstOf(rows: string): string {
+    return `SELECT page.* FROM (${rows}) page ${this.orderBy('page')} LIMIT ${this.limit}`;
+  }
+
+  /** The observables of all records that others share with the caller or show to all. */
+  private gatheredOfOthers(where: readonly string[]): string {
+    const { principal, params } = this;
+    const matching = [
+      ...where,
+      'o.deleted_at IS NULL',
+      clearedFor(principal, 'o', params),
+      ...this.sought(),
+    ];
+    const of = (tables: SharedTables) =>
+      `SELECT o.id, o.created_at FROM (${this.recordsOf(tables)}) shown
+       JOIN ${tables.records} r ON r.id = shown.id AND r.deleted_at IS NULL AND r.organization_id <> ALL(${this.own})
+         AND ${clearedFor(principal, 'r', params)}
+       JOIN observables o ON o.${tables.shareKey} = r.id WHERE ${matching.join(' AND ')}`;
+    return this.gathered([of(ALERT_TABLES), of(CASE_TABLES)]);
+  }
+
+  /** The records that are shared with the caller or shown to all, each once. */
+  private recordsOf({ records, shares, shareKey }: SharedTables): string {
+    return `SELECT share.${shareKey} AS id FROM ${shares} share WHERE share.organization_id = ANY(${this.own})
+      UNION SELECT r.id FROM ${records} r WHERE r.visible_to_all_organizations AND r.deleted_at IS NULL`;
+  }
+
+  /** A row for each such record, perhaps twice; one more than few at most. */
+  private someRecords(): string {
+    const max = `LIMIT ${FEW_RECORDS + 1}`;
+    const of = ({ records, shares }: SharedTables) => [
+      `(SELECT 1 FROM ${shares} share WHERE share.organization_id = ANY(${this.own}) ${max})`,
+      `(SELECT 1 FROM ${records} r WHERE r.visible_to_all_organizations AND r.deleted_at IS NULL ${max})`,
+    ];
+    return `${[...of(ALERT_TABLES), ...of(CASE_TABLES)].join(' UNION ALL ')} ${max}`;
+  }
+
+  private withinOwned(): string {
+    const [comparison, end] = this.page.descending ? ['>=', '-infinity'] : ['<=', 'infinity'];
+    return `o.created_at ${comparison} coalesce((SELECT owned.created_at FROM owned ${this.orderBy('owned')} OFFSET ${this.limit} - 1), '${end}')`;
+  }
+
+  private visible(): string[] {
+    const { principal, params } = this;
+    return [
+      `(a.id IS NULL OR ${visibleTo(principal, ALERT_TABLES, 'a', params)})`,
+      `(k.id IS NULL OR ${visibleTo(principal, CASE_TABLES, 'k', params)})`,
+    ];
+  }
+
+  /** All that the query asks for, where no index is followed. */
+  private sought(): string[] {
+    const axis = this.wanted ? [`o.value_hash IN (SELECT hash FROM ${this.wanted})`] : this.axis;
+    return [...axis, ...this.filters, ...this.span];
+  }
+
+  private spanConditions(): string[] {
+    const { params, page } = this;
+    const conditions: string[] = [];
+    const { createdAfter } = this.filter;
+    if (createdAfter !== undefined)
+      conditions.push(`o.created_at >= ${params.add(createdAfter, 'timestamptz')}`);
+    if (page.after) {
+      const [value, id] = page.after;
+      conditions.push(
+        `(o.created_at, o.id) ${page.descending ? '<' : '>'} (${params.add(value)}::timestamptz, ${params.add(id, 'uuid')})`,
+      );
+    }
+    return conditions;
+  }
+
+  private axisConditions(axis: Axis): string[] {
+    switch (axis) {
+      case 'value':
+        return ['o.value_hash = wanted.hash'];
+      case 'type':
+        return [`o.type_id = ${this.params.add(this.filter.typeIds?.[0], 'int')}`];
+      case null:
+        return [];
+      default:
+        return [`o.${axis}`];
+    }
+  }
+
+  private filterConditions(axis: Axis): string[] {
+    const { params, filter } = this;
+    const conditions: string[] = [];
+    const { typeIds, tlp, tags, contains, words = [], oncePerRecord } = filter;
+    if (typeIds && axis !== 'type')
+      conditions.push(`o.type_id = ANY(${params.add(typeIds, 'int[]')})`);
+    for (const mark of ['ioc', 'sighted'] as const) {
+      const wanted = filter[mark];
+      if (wanted !== undefined && axis !== mark)
+        conditions.push(wanted ? `o.${mark}` : `NOT o.${mark}`);
+    }
+    if (tlp) conditions.push(`o.tlp = ANY(${params.add(tlp, 'smallint[]')})`);
+    if (tags) conditions.push(tagCondition(tags, params));
+    if (contains)
+      conditions.push(`(${contains.map((text) => hasText(text, params)).join(' OR ')})`);
+    conditions.push(...words.map((word) => hasText(word, params)));
+    if (oncePerRecord)
+      conditions.push(
+        `NOT EXISTS (SELECT 1 FROM observables twin WHERE (twin.alert_id = o.alert_id OR twin.case_id = o.case_id)
+          AND twin.value_hash = o.value_hash AND twin.id < o.id AND twin.deleted_at IS NULL
+          AND ${clearedFor(this.principal, 'twin', params)})`,
+      );
+    return conditions;
+  }
+}
+
+function hasText(text: string, params: SqlParams): string {
+  const literal = text.replace(/[\\%_]/g, '\\$&');
+  return `${SEARCHED_TEXT} LIKE lower(${params.add(`%${literal}%`)})`;
+}
+
+function tagCondition(wanted: readonly (number | string)[], params: SqlParams): string {
+  const ids = wanted.filter((tag) => typeof tag === 'number');
+  const names = wanted.map((tag) => String(tag).toLowerCase());
+  return `o.id IN (SELECT link.observable_id FROM observable_tags link WHERE link.tag_id = ANY(ARRAY(SELECT tag.id FROM tags tag
+    WHERE tag.id = ANY(${params.add(ids, 'int[]')}) OR lower(tag.name) = ANY(${params.add(names, 'text[]')}))))`;
+}
+
+type Axis = 'value' | 'sighted' | 'type' | 'ioc' | null;
+
+/** What tells the observables apart the best of what an index holds in the order of the list. */
+function axisOf({ alertIds, caseIds, valueHashes, sighted, typeIds, ioc }: ObservableFilter): Axis {
+  if (alertIds ?? caseIds) return null;
+  if (valueHashes) return 'value';
+  if (sighted) return 'sighted';
+  if (typeIds?.length === 1) return 'type';
+  return ioc ? 'ioc' : null;
+}
