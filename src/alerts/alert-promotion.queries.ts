@@ -129,6 +129,21 @@ export async function copyObservables(
   return row?.added ?? 0;
 }
 
+/** Unites the tags of the alerts' observables with those of the case's that hold the same. */
+export async function copyObservableTags(
+  sql: Sql,
+  caseId: string,
+  alertIds: readonly string[],
+): Promise<void> {
+  await sql(
+    `INSERT INTO observable_tags (observable_id, tag_id)
+     SELECT DISTINCT held.id, link.tag_id FROM observables o JOIN observable_tags link ON link.observable_id = o.id
+     JOIN observables held ON held.case_id = $1::uuid AND held.deleted_at IS NULL AND held.type_id = o.type_id AND held.value_hash = o.value_hash
+     WHERE o.alert_id = ANY($2::uuid[]) AND o.deleted_at IS NULL ON CONFLICT DO NOTHING`,
+    [caseId, alertIds],
+  );
+}
+
 /** How many different observables the alerts hold together. */
 export async function countDistinctObservables(
   sql: Sql,

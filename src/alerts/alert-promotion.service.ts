@@ -20,6 +20,7 @@ import { StatusesService } from '../statuses/statuses.service.js';
 import { copyTtps } from '../ttps/record-ttps.queries.js';
 import {
   copyObservables,
+  copyObservableTags,
   copyTags,
   countDistinctObservables,
   linkAlerts,
@@ -185,6 +186,7 @@ export class AlertPromotionService {
     await copyAttachments(sql, caseId, ids, fileIds);
     const newIds = Array.from({ length: await countDistinctObservables(sql, ids) }, () => uuidv7());
     await copyObservables(sql, caseId, ids, newIds, principal.userId);
+    await copyObservableTags(sql, caseId, ids);
     await linkAlerts(
       sql,
       ids,

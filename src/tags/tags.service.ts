@@ -104,13 +104,15 @@ export class TagsService {
         oldValue: tag.name,
       });
       await sqlIn(tx)(
-        `WITH of_observables AS (DELETE FROM observable_tags WHERE tag_id = $1::int),
+        `WITH of_observables AS (DELETE FROM observable_tags WHERE tag_id = $1::int RETURNING observable_id AS id),
+           moved_observables AS (UPDATE observables SET version = version + 1, updated_at = now()
+             WHERE id IN (SELECT id FROM of_observables) RETURNING alert_id, case_id),
            of_alerts AS (DELETE FROM alert_tags WHERE tag_id = $1::int RETURNING jsonb_build_object('alertId', alert_id) AS parent),
            of_cases AS (DELETE FROM case_tags WHERE tag_id = $1::int RETURNING jsonb_build_object('caseId', case_id) AS parent),
            moved_alerts AS (UPDATE alerts SET version = version + 1, updated_at = now()
-             WHERE id IN (SELECT (parent->>'alertId')::uuid FROM of_alerts)),
+             WHERE id IN (SELECT (parent->>'alertId')::uuid FROM of_alerts UNION SELECT alert_id FROM moved_observables)),
            moved_cases AS (UPDATE cases SET version = version + 1, updated_at = now()
-             WHERE id IN (SELECT (parent->>'caseId')::uuid FROM of_cases)),
+             WHERE id IN (SELECT (parent->>'caseId')::uuid FROM of_cases UNION SELECT case_id FROM moved_observables)),
            lines AS (SELECT jsonb_agg($2::jsonb || parent) AS rows FROM (SELECT * FROM of_alerts UNION ALL SELECT * FROM of_cases) x),
            history AS (${insertActivitiesSql("coalesce((SELECT rows FROM lines), '[]')")})
          SELECT 1`,
