@@ -5,11 +5,12 @@ import { WatchedPool } from './watched-pool.js';
 const SESSION = '-c TimeZone=UTC';
 
 /**
- * Statements are short: compiling them costs more than it gains, and what an index finds is mostly in
- * memory or on a disk that seeks in no time. They are written so that one plan is good for all values;
+ * Statements are short: compiling them, or starting workers for them, costs more than it gains, and what
+ * an index finds is mostly in memory or on a disk that seeks in no time. They are written so that one plan is good for all values;
  * planning a list anew takes as long as reading it.
  */
-const PLANNING = '-c jit=off -c random_page_cost=1.1 -c plan_cache_mode=force_generic_plan';
+const PLANNING =
+  '-c jit=off -c max_parallel_workers_per_gather=0 -c random_page_cost=1.1 -c plan_cache_mode=force_generic_plan';
 
 /** Waiting longer than this for a connection means that the database is away. */
 const CONNECT_TIMEOUT_MS = 2_500;

@@ -34,10 +34,14 @@ export interface PageShape {
 }
 
 /**
- * How many observables are looked at in the order of the list before all that match are gathered, and of
- * how few records an organization is a guest for theirs to be gathered at once.
+ * How many observables are looked at in the order of the list before all that match are gathered: more where
+ * gathering takes longer.
  */
-const NEAR_ROWS = 4_000;
+const NEAR_ROWS = 20_000;
+const NEAR_ROWS_INDEXED = 4_000;
+/** What share of these matches, at most, when an index gathers all sooner than the records that hold them. */
+const RARE_SHARE = 0.005;
+/** Of how few records an organization is a guest for theirs to be read at once. */
 const FEW_RECORDS = 1_000;
 
 /** The text that `contains` looks at; the trigram index is on this very expression. */
@@ -178,7 +182,9 @@ class ListSql {
   }
 
   private ofEverybody(): string {
-    return this.axis.length > 0 ? this.owned('organizations org') : this.nearest([...this.span]);
+    return this.axis.length > 0
+      ? this.owned('organizations org')
+      : this.nearest(['true', ...this.span]);
   }
 
   /** What organizations own, read for each in the order of its index. */
@@ -193,17 +199,19 @@ class ListSql {
 
   /** In order, as far as nothing is asked beyond the index; else what is near before all that match. */
   private nearest(index: readonly string[]): string {
-    const rest = [...this.base, ...this.filters];
-    if (this.filters.length === 0) return this.inOrder([...index, ...rest]);
-    const { tables, rows, isShort } = this.near(index, rest);
-    return `WITH ${tables} ${rows} UNION ALL (
-      ${this.gathered([`SELECT o.id, o.created_at FROM observables o ${PARENTS} WHERE ${[isShort, ...index, ...rest].join(' AND ')}`])})`;
+    if (this.filters.length === 0) return this.inOrder([...index, ...this.base]);
+    const nearRows = this.filter.tags ? NEAR_ROWS_INDEXED : NEAR_ROWS;
+    const { tables, rows, isShort } = this.near(nearRows, index, this.filters, this.base);
+    const matching = [isShort, ...index, ...this.base, ...this.filters];
+    return `WITH ${tables} ${rows} UNION ALL (${this.gathered([this.allOf(matching)])})`;
   }
 
   /**
    * What others share with the caller or show to all, no farther than to the end of a full page of its own.
    *
-   * A guest of few records reads theirs; one of many finds its page, as a rule, among what is newest anywhere.
+   * A guest of few records reads theirs. One of many finds its page, as a rule, among what is newest anywhere;
+   * where it does not, all that match are gathered by what asks for less: an index that holds the rare ones,
+   * or the records.
    */
   private ofOthers(): string {
     const within = this.withinOwned();
@@ -211,37 +219,73 @@ class ListSql {
     const isFew = '(SELECT is_few FROM guest)';
     const rest = [...this.base, ...this.visible()];
     if (this.wanted) {
-      const others = `(SELECT id FROM organizations WHERE id <> ALL(${this.own})) org`;
-      const index = ['o.organization_id = org.id', ...this.axis, ...this.span, within];
       return `SELECT * FROM (WITH ${guest}
         SELECT x.* FROM (${this.gatheredOfOthers([isFew, within])}) x
-        UNION ALL
-        SELECT part.* FROM ${this.eachOf(others)} CROSS JOIN LATERAL (
-          ${this.inOrder([`NOT ${isFew}`, ...index, ...rest, ...this.filters])}) part) others`;
+        UNION ALL SELECT x.* FROM (${this.alongAxis([`NOT ${isFew}`, within], rest)}) x) others`;
     }
     const index = [`NOT ${isFew}`, `o.organization_id <> ALL(${this.own})`, ...this.span, within];
-    const { tables, rows, isShort } = this.near(index, [...rest, ...this.axis, ...this.filters]);
-    return `SELECT * FROM (WITH ${guest}, ${tables}
-      ${rows} UNION ALL SELECT x.* FROM (${this.gatheredOfOthers([`(${isFew} OR ${isShort})`, within])}) x) others`;
+    const isIndexed = this.axis.length > 0 || this.isByText() || this.filter.tags !== undefined;
+    const { tables, rows, isShort, isRare } = this.near(
+      isIndexed ? NEAR_ROWS_INDEXED : NEAR_ROWS,
+      index,
+      [...this.axis, ...this.filters],
+      rest,
+    );
+    const byRecords = isIndexed ? `${isShort} AND NOT ${isRare}` : isShort;
+    const byIndex = [isShort, isRare];
+    const rare =
+      this.axis.length > 0
+        ? this.alongAxis([...byIndex, within], rest)
+        : this.gathered([this.allOf([...byIndex, ...index, ...rest, ...this.filters])]);
+    return `SELECT * FROM (WITH ${guest}, ${tables} ${rows}
+      ${isIndexed ? `UNION ALL SELECT x.* FROM (${rare}) x` : ''}
+      UNION ALL SELECT x.* FROM (${this.gatheredOfOthers([`(${isFew} OR (${byRecords}))`, within])}) x) others`;
   }
 
-  /** The next rows of an index, and whether too few of them match although there are more. */
-  private near(index: readonly string[], rest: readonly string[]) {
+  private isByText(): boolean {
+    return (this.filter.contains ?? this.filter.words) !== undefined;
+  }
+
+  /** What other organizations own, read for each in the order of the axis. */
+  private alongAxis(where: readonly string[], rest: readonly string[]): string {
+    const others = `(SELECT id FROM organizations WHERE id <> ALL(${this.own})) org`;
+    const index = [...where, 'o.organization_id = org.id', ...this.axis, ...this.span];
+    return `SELECT part.* FROM ${this.eachOf(others)} CROSS JOIN LATERAL (
+      ${this.inOrder([...index, ...rest, ...this.filters])}) part`;
+  }
+
+  /**
+   * The next rows of an index: which of them match and may be shown, whether these are too few although there
+   * are more rows, and whether rows that match are rare.
+   */
+  private near(
+    nearRows: number,
+    index: readonly string[],
+    matching: readonly string[],
+    shown: readonly string[],
+  ) {
     const next = `FROM observables o WHERE ${index.join(' AND ')} ${this.orderBy('o')}`;
     return {
-      tables: `near AS MATERIALIZED (
-          SELECT o.id, o.created_at FROM (SELECT o.* ${next} LIMIT ${NEAR_ROWS}) o ${PARENTS} WHERE ${rest.join(' AND ')}
-          ${this.orderBy('o')} LIMIT ${this.limit}),
+      tables: `sample AS MATERIALIZED (
+          SELECT o.id, o.created_at, o.alert_id, o.case_id, o.tlp, o.pap, o.deleted_at
+          FROM (SELECT o.* ${next} LIMIT ${nearRows}) o WHERE ${['true', ...matching].join(' AND ')}),
+        near AS MATERIALIZED (
+          SELECT o.id, o.created_at FROM sample o ${PARENTS} WHERE ${shown.join(' AND ')} ${this.orderBy('o')} LIMIT ${this.limit}),
         verdict AS MATERIALIZED (
-          SELECT count(*) < ${this.limit} AND EXISTS (SELECT 1 ${next} OFFSET ${NEAR_ROWS}) AS is_short FROM near)`,
+          SELECT count(*) < ${this.limit} AND EXISTS (SELECT 1 ${next} OFFSET ${nearRows}) AS is_short,
+            (SELECT count(*) FROM sample) <= ${nearRows * RARE_SHARE} AS is_rare FROM near)`,
       rows: 'SELECT near.* FROM near WHERE NOT (SELECT is_short FROM verdict)',
       isShort: '(SELECT is_short FROM verdict)',
+      isRare: '(SELECT is_rare FROM verdict)',
     };
   }
 
+  private allOf(where: readonly string[]): string {
+    return `SELECT o.id, o.created_at FROM observables o ${PARENTS} WHERE ${where.join(' AND ')}`;
+  }
+
   private inOrder(where: readonly string[]): string {
-    return `SELECT o.id, o.created_at FROM observables o ${PARENTS} WHERE ${where.join(' AND ')}
-      ${this.orderBy('o')} LIMIT ${this.limit}`;
+    return `${this.allOf(where)} ${this.orderBy('o')} LIMIT ${this.limit}`;
   }
 
   /** Everything that matches, then sorted: an index in the order of the list is not what finds it. */

@@ -97,6 +97,10 @@ export async function readFacts(client: pg.Client, config: AppConfig): Promise<F
     `SELECT data FROM observables WHERE alert_id = $1 ORDER BY type_id LIMIT 1`,
     [alertId],
   );
+  const { commonId } = await one<{ commonId: string }>(
+    `SELECT o.id AS "commonId" FROM observables o JOIN alerts r ON r.id = o.alert_id
+     WHERE ${own} AND o.normalized = '8.8.8.8' AND o.tlp < 3 ORDER BY o.created_at DESC LIMIT 1`,
+  );
   const { rows: tags } = await client.query<{ id: number }>(
     "SELECT id FROM tags WHERE name IN ('vip', 'edr')",
   );
@@ -106,6 +110,7 @@ export async function readFacts(client: pg.Client, config: AppConfig): Promise<F
     sharedAlertId,
     caseId,
     observable: data,
+    commonId,
     deepCursors: {
       owner: await deep(own),
       guest: await deep(shared),

@@ -11,6 +11,8 @@ export interface Facts {
   readonly sharedAlertId: string;
   readonly caseId: string;
   readonly observable: string;
+  /** An observable whose value is everywhere. */
+  readonly commonId: string;
   /** Of the middle of the list, newest first, for each caller. */
   readonly deepCursors: Readonly<Record<Caller, string>>;
   /** Instants that leave out most alerts: the last day, the first day, a day in the middle. */
@@ -142,6 +144,31 @@ function list([name, query, target]: Row, caller: Caller): MeasuredRequest {
   return { name: `list: ${name}`, caller, method: 'GET', path, ...(target && { target }) };
 }
 
+/** Lists of observables, for each caller. */
+const OBSERVABLE_LISTS: readonly Row[] = [
+  ['newest 25', '', SAME],
+  ['contains, common', 'contains=example', SEARCH],
+  ['contains, a part of a domain', 'contains=c2-12345.ex', SEARCH],
+  ['contains, a part of a hash', 'contains=deadbeef', SEARCH],
+  ['contains, three characters', 'contains=.77', SEARCH],
+  ['contains, none', 'contains=qqqzzzxxx', SEARCH],
+  ['contains + dataType', 'contains=stage&dataType=url', SEARCH],
+  ['a value seen everywhere', 'data=8.8.8.8', SEARCH],
+  ['dataType', 'dataType=hash', SEARCH],
+  ['dataType, none', 'dataType=regexp', SEARCH],
+  ['ioc', 'ioc=true', SEARCH],
+  ['sighted, none', 'sighted=true', SEARCH],
+  ['tlp', 'tlp=0', SEARCH],
+  ['tag, none', 'tag=powershell', SEARCH],
+  ['createdAfter', ({ lastDay }) => `createdAfter=${lastDay}`, SEARCH],
+];
+
+function observables([name, query, target]: Row, caller: Caller): MeasuredRequest {
+  const path = (facts: Facts) =>
+    `/api/observables?limit=25&${typeof query === 'string' ? query : query(facts, caller)}`;
+  return { name: `observables: ${name}`, caller, method: 'GET', path, ...(target && { target }) };
+}
+
 function search([name, q]: (typeof SEARCHES)[number], caller: Caller): MeasuredRequest {
   return {
     name: `search: ${name}`,
@@ -189,17 +216,13 @@ export const MEASURED: readonly MeasuredRequest[] = [
     path: ({ alertId }) => `/api/alerts/${alertId}/observables`,
     target: SEARCH,
   },
+  ...CALLERS.flatMap((caller) => OBSERVABLE_LISTS.map((row) => observables(row, caller))),
   {
-    name: 'newest 25 observables',
+    name: 'observables: sightings of a value seen everywhere',
     caller: 'owner',
     method: 'GET',
-    path: () => '/api/observables?limit=25',
-  },
-  {
-    name: 'newest 25 observables',
-    caller: 'guest',
-    method: 'GET',
-    path: () => '/api/observables?limit=25',
+    path: ({ commonId }) => `/api/observables/${commonId}/sightings?limit=25`,
+    target: SEARCH,
   },
   {
     name: 'exact observable lookup',
