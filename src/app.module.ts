@@ -27,6 +27,7 @@ import { DatabaseModule } from './database/database.module.js';
 import { DocsModule } from './docs/docs.module.js';
 import { HealthModule } from './health/health.module.js';
 import { JobsModule } from './jobs/jobs.module.js';
+import { ObservableTypesModule } from './observable-types/observable-types.module.js';
 import { ObservablesModule } from './observables/observables.module.js';
 import { RateLimitGuard } from './rate-limit/rate-limit.guard.js';
 import { SlaModule } from './sla/sla.module.js';
@@ -44,6 +45,7 @@ const FEATURES = [
   CaseLinksModule,
   CaseExportModule,
   ObservablesModule,
+  ObservableTypesModule,
   ActivitiesModule,
   AttachmentsModule,
   CommentsModule,

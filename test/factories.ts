@@ -339,6 +339,7 @@ const WRITTEN_TABLES = [
   'ttps',
   'record_ttps',
   'observable_tags',
+  'observable_types',
   'tags',
   'clients',
   'custom_fields',

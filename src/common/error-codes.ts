@@ -84,6 +84,7 @@ export const ERROR_CODES = {
   USER_NOT_FOUND: { status: 404, meaning: 'There is no such user for the caller.' },
   API_KEY_NOT_FOUND: { status: 404, meaning: 'There is no such API key for the caller.' },
   STATUS_NOT_FOUND: { status: 404, meaning: 'There is no such status.' },
+  OBSERVABLE_TYPE_NOT_FOUND: { status: 404, meaning: 'There is no such observable type.' },
   CLIENT_NOT_FOUND: { status: 404, meaning: 'There is no such client for the caller.' },
   CASE_TEMPLATE_NOT_FOUND: {
     status: 404,
@@ -119,6 +120,11 @@ export const ERROR_CODES = {
   TTP_PROTECTED: {
     status: 409,
     meaning: 'The technique is of MITRE ATT&CK: it cannot be changed or deleted.',
+  },
+  OBSERVABLE_TYPE_PROTECTED: {
+    status: 409,
+    meaning:
+      'The server itself relies on this observable type: it cannot be deleted or renamed, nor begin or cease to hold files.',
   },
   IN_USE: { status: 409, meaning: 'Records use it. Say what replaces it, or change them first.' },
   CASE_CLOSED: {

@@ -18,8 +18,7 @@ import { changesBetween, strictest } from '../records/record-changes.js';
 import { bumpVersions } from '../records/record-writes.js';
 import { ReferencesService } from '../records/references.service.js';
 import { assertKnown, refusalOf } from './observable-intake.service.js';
-import { normalizeObservable } from './observable-normalization.js';
-import { messageAfter, valueHash } from './observable-row.js';
+import { messageAfter, normalizedAs, valueHash } from './observable-row.js';
 import { ObservableTypesService, typeNamed } from './observable-types.service.js';
 import { observableNotFound } from './observables.errors.js';
 import {
@@ -220,7 +219,7 @@ export class ObservableChangesService {
     // A file is what it contains, whatever it is called.
     const { value, valid } = attachment
       ? { value: attachment.sha256, valid: true }
-      : normalizeObservable(type.name, data);
+      : normalizedAs(type, data);
     const hash = valueHash(value);
     const key = {
       alertId: observable.alertId,

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import type { Marking } from '../access/access.js';
 import { normalizeObservable } from './observable-normalization.js';
+import type { NormalizedObservable } from './observable-normalization.js';
 import { fallbackType, typeNamed } from './observable-types.service.js';
 import type { ObservableType, ObservableTypes } from './observable-types.service.js';
 
@@ -57,6 +58,15 @@ export function valueHash(normalized: string): string {
   return createHash('sha256').update(normalized).digest('hex').slice(0, 32);
 }
 
+/** The normalised value, valid when it has the format of its type and the pattern that is asked of it. */
+export function normalizedAs(
+  type: Pick<ObservableType, 'name' | 'fits'>,
+  data: string,
+): NormalizedObservable {
+  const { value, valid } = normalizeObservable(type.name, data);
+  return { value, valid: valid && type.fits(value) };
+}
+
 /** The hashes that a value may be stored under: that of its type, or of any where none is said. */
 export function hashesOf(
   data: string,
@@ -94,7 +104,7 @@ function rowOf(
   // A file is what it contains, whatever it is called.
   const { value, valid } = file
     ? { value: file.sha256, valid: true }
-    : normalizeObservable(type.name, input.data);
+    : normalizedAs(type, input.data);
   const notes = [
     input.message ?? '',
     sentType ? '' : `Sent with the unknown type "${input.dataType}".`,

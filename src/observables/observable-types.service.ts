@@ -3,6 +3,8 @@ import { SettingsCache } from '../common/settings-cache.js';
 import { ChangeFeed } from '../database/change-feed.js';
 import { Database } from '../database/database.service.js';
 import type { TransactionOwner } from '../database/database.service.js';
+import { compilePattern } from './value-pattern.js';
+import type { ValuePattern } from './value-pattern.js';
 
 /** What an unknown type becomes at intake, which never loses an alert over a type. */
 const FALLBACK_TYPE = 'other';
@@ -11,6 +13,13 @@ export interface ObservableType {
   readonly id: number;
   readonly name: string;
   readonly isAttachment: boolean;
+  readonly label: string;
+  readonly category: string;
+  /** The pattern that normalised values have, beyond the format of the type. */
+  readonly validation: string | null;
+  readonly canDelete: boolean;
+  readonly version: number;
+  readonly fits: ValuePattern;
 }
 
 /** The observable types by their lower-case name. */
@@ -33,9 +42,16 @@ export class ObservableTypesService {
       const rows = await this.database
         .prismaFor(owner)
         .observableType.findMany({ orderBy: { id: 'asc' } });
-      return new Map(rows.map((row) => [row.name.toLowerCase(), row]));
+      return new Map(
+        rows.map((row) => [row.name.toLowerCase(), { ...row, fits: patternOf(row.validation) }]),
+      );
     });
   }
+}
+
+function patternOf(validation: string | null): ValuePattern {
+  const pattern = validation === null ? null : compilePattern(validation);
+  return typeof pattern === 'function' ? pattern : () => true;
 }
 
 /** The type of that name without regard to case, else `null`. */

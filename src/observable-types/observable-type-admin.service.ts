@@ -1,0 +1,231 @@
+import { Injectable } from '@nestjs/common';
+import { assertPlatformAdmin } from '../access/access.js';
+import { recordActivities } from '../activities/activity.js';
+import type { FieldChange } from '../audit/audit-entry.js';
+import { AuditService } from '../audit/audit.service.js';
+import type { Principal } from '../auth/principal.js';
+import { defined } from '../common/defined.js';
+import { invalidValue } from '../common/errors.js';
+import type { Precondition } from '../common/etag.js';
+import { orAlreadyTaken } from '../common/unique.js';
+import { ChangeFeed } from '../database/change-feed.js';
+import { isForeignKeyViolation } from '../database/database-errors.js';
+import { Database } from '../database/database.service.js';
+import { sqlIn } from '../database/sql.js';
+import type { Tx } from '../database/sql.js';
+import { messageAfter, normalizedAs, valueHash } from '../observables/observable-row.js';
+import {
+  ObservableTypesService,
+  fallbackType,
+  typeNamed,
+} from '../observables/observable-types.service.js';
+import type { ObservableType } from '../observables/observable-types.service.js';
+import {
+  filesInUse,
+  observableTypeInUse,
+  observableTypeNotFound,
+  observableTypeProtected,
+} from './observable-types.errors.js';
+import { findUse, readBatch, retype, retypeDeleted } from './observable-types.queries.js';
+import type { RetypedRow, TypedRow } from './observable-types.queries.js';
+import type {
+  CreateObservableType,
+  ObservableTypeDetail,
+  UpdateObservableType,
+} from './observable-types.schema.js';
+
+/** Observables that take another type at once. */
+const BATCH = 500;
+
+/** Administration of the types of observables, which belong to the whole instance. */
+@Injectable()
+export class ObservableTypeAdminService {
+  constructor(
+    private readonly database: Database,
+    private readonly types: ObservableTypesService,
+    private readonly changes: ChangeFeed,
+    private readonly audit: AuditService,
+  ) {}
+
+  async list(principal: Principal): Promise<ObservableTypeDetail[]> {
+    return [...(await this.types.list(principal)).values()].map(toDetail);
+  }
+
+  async get(principal: Principal, id: number): Promise<ObservableTypeDetail> {
+    const type = (await this.list(principal)).find((each) => each.id === id);
+    if (!type) throw observableTypeNotFound();
+    return type;
+  }
+
+  async create(principal: Principal, input: CreateObservableType): Promise<ObservableTypeDetail> {
+    assertPlatformAdmin(principal);
+    return this.write(principal, input.name, async (tx) => {
+      const row = await tx.observableType.create({
+        data: { ...input, label: input.label ?? input.name },
+      });
+      await this.announce(tx, principal, 'observable-type.created', row.id, [
+        { field: 'name', old: null, new: row.name },
+      ]);
+      return row;
+    });
+  }
+
+  /** Changes a type; one the server relies on keeps its name and whether it holds files. */
+  async update(
+    principal: Principal,
+    id: number,
+    input: UpdateObservableType,
+    precondition: Precondition,
+  ): Promise<ObservableTypeDetail> {
+    assertPlatformAdmin(principal);
+    return this.write(principal, input.name ?? '', async (tx) => {
+      const before = await this.lock(tx, id);
+      precondition.assertMatches(before.version);
+      const { name = before.name, isAttachment = before.isAttachment } = input;
+      const moves = name !== before.name || isAttachment !== before.isAttachment;
+      if (!before.canDelete && moves) throw observableTypeProtected();
+      if (before.isAttachment && !isAttachment && (await findUse(sqlIn(tx), id))?.hasFiles)
+        throw filesInUse();
+      const data = defined(input);
+      const row = await tx.observableType.update({
+        where: { id },
+        data: { ...data, version: { increment: 1 } },
+      });
+      const changes = Object.entries(data).map(([field, value]) => ({
+        field,
+        old: before[field as keyof UpdateObservableType],
+        new: value,
+      }));
+      await this.announce(tx, principal, 'observable-type.updated', id, changes);
+      return row;
+    });
+  }
+
+  /** Deletes a type; observables that have it take the one named by `replaceWith`. */
+  async remove(
+    principal: Principal,
+    id: number,
+    replaceWith: string | undefined,
+    precondition: Precondition,
+  ): Promise<void> {
+    assertPlatformAdmin(principal);
+    try {
+      await this.database.transaction(principal, async (tx) => {
+        const row = await this.lock(tx, id);
+        precondition.assertMatches(row.version);
+        if (!row.canDelete) throw observableTypeProtected();
+        const types = await this.types.list({ transaction: tx });
+        const to = replaceWith === undefined ? null : typeNamed(types, replaceWith);
+        if (replaceWith !== undefined && (to === null || to.id === id)) {
+          throw invalidValue('replaceWith', 'must name another type');
+        }
+        if (to) await this.replace(tx, principal, row, to);
+        await retypeDeleted(sqlIn(tx), id, (to ?? fallbackType(types)).id);
+        await tx.observableType.delete({ where: { id } });
+        await this.announce(tx, principal, 'observable-type.deleted', id, [
+          { field: 'name', old: row.name, new: to?.name ?? null },
+        ]);
+      });
+    } catch (error) {
+      if (isForeignKeyViolation(error)) throw observableTypeInUse();
+      throw error;
+    }
+  }
+
+  /** Gives every observable of a type another, as which its value is normalised anew. */
+  private async replace(
+    tx: Tx,
+    principal: Principal,
+    from: Pick<ObservableType, 'id' | 'name'>,
+    to: ObservableType,
+  ): Promise<void> {
+    const sql = sqlIn(tx);
+    if (!to.isAttachment && (await findUse(sql, from.id))?.hasFiles) {
+      throw invalidValue('replaceWith', 'must name a type of files: some of these are files');
+    }
+    for (;;) {
+      const rows = await readBatch(sql, from.id, BATCH);
+      if (rows.length === 0) return;
+      await retype(
+        sql,
+        to.id,
+        rows.map((row) => retyped(row, from, to)),
+      );
+      await recordActivities(
+        tx,
+        principal,
+        rows.map(({ alertId, caseId, data, tlp, pap }) => ({
+          ...(alertId === null ? { caseId: caseId ?? '' } : { alertId }),
+          action: 'updated' as const,
+          fieldName: 'observables.dataType',
+          body: data,
+          oldValue: from.name,
+          newValue: to.name,
+          tlp,
+          pap,
+        })),
+      );
+    }
+  }
+
+  private async lock(tx: Tx, id: number) {
+    await tx.$queryRaw`SELECT id FROM observable_types WHERE id = ${id}::int FOR UPDATE`;
+    const row = await tx.observableType.findUnique({ where: { id } });
+    if (!row) throw observableTypeNotFound();
+    return row;
+  }
+
+  /** Runs a write that may meet another type of the same name. */
+  private async write(
+    principal: Principal,
+    name: string,
+    work: (tx: Tx) => Promise<ObservableTypeDetail>,
+  ): Promise<ObservableTypeDetail> {
+    const row = await orAlreadyTaken(
+      () => this.database.transaction(principal, work),
+      `An observable type named ${name} is there already.`,
+      () =>
+        this.database
+          .prismaFor(principal)
+          .observableType.findUnique({ where: { name }, select: { id: true } }),
+    );
+    return toDetail(row);
+  }
+
+  private async announce(
+    tx: Tx,
+    principal: Principal,
+    action: string,
+    id: number,
+    changes: readonly FieldChange[],
+  ): Promise<void> {
+    await this.audit.record(tx, principal, {
+      action,
+      targetKind: 'observable-type',
+      targetId: String(id),
+      organizationId: null,
+      changes,
+    });
+    await this.changes.announce(tx, 'settings');
+  }
+}
+
+function toDetail(type: ObservableTypeDetail): ObservableTypeDetail {
+  const { id, name, label, category, isAttachment, validation, canDelete, version } = type;
+  return { id, name, label, category, isAttachment, validation, canDelete, version };
+}
+
+function retyped(
+  row: TypedRow,
+  from: Pick<ObservableType, 'name'>,
+  to: ObservableType,
+): RetypedRow {
+  const { value, valid } =
+    row.sha256 === null ? normalizedAs(to, row.data) : { value: row.sha256, valid: true };
+  return {
+    id: row.id,
+    normalized: value,
+    valueHash: valueHash(value),
+    message: messageAfter(row.message, from, to, valid),
+  };
+}

@@ -1,0 +1,98 @@
+import type { Sql } from '../database/sql.js';
+
+/** Whether observables have the type, and whether any of them is a file; null when none has it. */
+export async function findUse(
+  sql: Sql,
+  typeId: number,
+): Promise<{ readonly hasFiles: boolean } | null> {
+  const [row] = await sql<{ hasFiles: boolean | null }>(
+    `SELECT bool_or(attachment_id IS NOT NULL) AS "hasFiles" FROM observables WHERE type_id = $1 AND deleted_at IS NULL`,
+    [typeId],
+  );
+  return row && row.hasFiles !== null ? { hasFiles: row.hasFiles } : null;
+}
+
+/** An observable that is to take another type. */
+export interface TypedRow {
+  readonly id: string;
+  readonly alertId: string | null;
+  readonly caseId: string | null;
+  readonly data: string;
+  readonly message: string;
+  readonly tlp: number;
+  readonly pap: number;
+  /** What the file contains, where it is one. */
+  readonly sha256: string | null;
+}
+
+/** Some observables of a type, their records held: cases before alerts, as everywhere. */
+export async function readBatch(sql: Sql, typeId: number, limit: number): Promise<TypedRow[]> {
+  const some = `SELECT id, alert_id, case_id FROM observables WHERE type_id = $1 AND deleted_at IS NULL
+    ORDER BY organization_id, created_at, id LIMIT $2`;
+  for (const kind of ['case', 'alert']) {
+    await sql(
+      `SELECT r.id FROM ${kind}s r WHERE r.id IN (SELECT ${kind}_id FROM (${some}) x) ORDER BY r.id FOR UPDATE`,
+      [typeId, limit],
+    );
+  }
+  return sql<TypedRow>(
+    `SELECT o.id, o.alert_id AS "alertId", o.case_id AS "caseId", o.data, o.message, o.tlp, o.pap, encode(f.sha256, 'hex') AS sha256
+     FROM observables o LEFT JOIN attachments f ON f.id = o.attachment_id
+     WHERE o.id IN (SELECT id FROM (${some}) x) ORDER BY o.id`,
+    [typeId, limit],
+  );
+}
+
+/** What an observable is as another type. */
+export interface RetypedRow {
+  readonly id: string;
+  readonly normalized: string;
+  readonly valueHash: string;
+  readonly message: string;
+}
+
+/**
+ * Gives observables, whose records are held, another type. Where the record has the value under that type
+ * already, or several of them are equal there, one stays, with the stricter marking and what any of them knows.
+ */
+export async function retype(sql: Sql, typeId: number, rows: readonly RetypedRow[]): Promise<void> {
+  await sql(
+    `WITH moved AS MATERIALIZED (
+       SELECT o.*, x.normalized AS new_normalized, decode(x."valueHash", 'hex') AS new_hash, x.message AS new_message,
+         (SELECT held.id FROM observables held WHERE held.deleted_at IS NULL AND held.type_id = $2
+           AND held.value_hash = decode(x."valueHash", 'hex') AND (held.alert_id = o.alert_id OR held.case_id = o.case_id)) AS held_id,
+         first_value(o.id) OVER (PARTITION BY coalesce(o.alert_id, o.case_id), x."valueHash" ORDER BY o.id) AS first_id
+       FROM jsonb_to_recordset($1::jsonb) AS x(id uuid, normalized text, "valueHash" text, message text)
+       JOIN observables o ON o.id = x.id),
+     kept AS (
+       SELECT coalesce(held_id, first_id) AS id, max(tlp) AS tlp, max(pap) AS pap, bool_or(ioc) AS ioc, bool_or(sighted) AS sighted,
+         min(sighted_at) AS sighted_at, (array_agg(attachment_id) FILTER (WHERE attachment_id IS NOT NULL))[1] AS attachment_id
+       FROM moved GROUP BY 1),
+     changed AS (
+       UPDATE observables o SET tlp = greatest(o.tlp, kept.tlp), pap = greatest(o.pap, kept.pap), ioc = o.ioc OR kept.ioc,
+         sighted = o.sighted OR kept.sighted, sighted_at = least(o.sighted_at, kept.sighted_at),
+         attachment_id = coalesce(o.attachment_id, kept.attachment_id), type_id = $2,
+         normalized = coalesce(moved.new_normalized, o.normalized), value_hash = coalesce(moved.new_hash, o.value_hash),
+         message = coalesce(moved.new_message, o.message), version = o.version + 1, updated_at = now()
+       FROM kept LEFT JOIN moved ON moved.id = kept.id WHERE o.id = kept.id),
+     dropped AS (
+       UPDATE observables o SET type_id = $2, deleted_at = now(), updated_at = now(), version = o.version + 1
+       FROM moved WHERE o.id = moved.id AND o.id <> coalesce(moved.held_id, moved.first_id)),
+     tagged AS (
+       INSERT INTO observable_tags (observable_id, tag_id)
+       SELECT DISTINCT coalesce(moved.held_id, moved.first_id), link.tag_id FROM moved
+       JOIN observable_tags link ON link.observable_id = moved.id ON CONFLICT DO NOTHING),
+     alerts_moved AS (
+       UPDATE alerts SET version = version + 1, updated_at = now() WHERE id IN (SELECT alert_id FROM moved))
+     UPDATE cases SET version = version + 1, updated_at = now() WHERE id IN (SELECT case_id FROM moved)`,
+    [JSON.stringify(rows), typeId],
+  );
+}
+
+/** Lets deleted observables, which no rule holds, have another type. */
+export async function retypeDeleted(sql: Sql, from: number, to: number): Promise<void> {
+  await sql('UPDATE observables SET type_id = $2 WHERE type_id = $1 AND deleted_at IS NOT NULL', [
+    from,
+    to,
+  ]);
+}
