@@ -21,8 +21,25 @@ export const BulkBody = () => SetMetadata(BULK_BODY, true);
 
 const MULTIPART_BODY = 'multipart-body';
 
+/** Whether a route takes a multipart body alone, or JSON as well. */
+export type MultipartUse = 'alone' | 'or-json';
+
 /** The route takes a multipart body, which a guard of its own reads. */
-export const MultipartBody = () => SetMetadata(MULTIPART_BODY, true);
+export const MultipartBody = (use: MultipartUse) => SetMetadata(MULTIPART_BODY, use);
+
+/** Whether that guard is to read the body of the request. */
+export function isMultipart(request: Request, use: MultipartUse): boolean {
+  const type = request.headers['content-type'] ?? '';
+  return use === 'alone' || /^multipart\//i.test(type);
+}
+
+/** How the route takes a multipart body; undefined when it takes none. */
+export function multipartUse(
+  reflector: Reflector,
+  handler: ReturnType<ExecutionContext['getHandler']>,
+): MultipartUse | undefined {
+  return reflector.get<MultipartUse | undefined>(MULTIPART_BODY, handler);
+}
 
 const FILE_ANSWER = 'file-answer';
 
@@ -59,7 +76,8 @@ export class InputGuard implements CanActivate {
       assertNoParameters(request);
     }
     if (!hasBody(request) || request.method === 'GET' || request.method === 'DELETE') return true;
-    if (this.isMarked(MULTIPART_BODY, handler)) return true;
+    const use = multipartUse(this.reflector, handler);
+    if (use && isMultipart(request, use)) return true;
     const parse = this.isMarked(BULK_BODY, handler) ? this.parseBulk : this.parse;
     return this.read(request, http.getResponse<Response>(), parse);
   }

@@ -121,6 +121,7 @@ function describeOperation(
       headers: LIST_HEADERS,
     } as Responses[string];
   }
+  moveMultipartSchema(operation);
   const example = curlExample(operation, method, path, schemas);
   operation.description = [operation.description, example].filter(Boolean).join('\n\n');
   const isGuarded = (operation.security ?? []).length > 0;
@@ -141,6 +142,15 @@ function describeAnswer(answer: Answer): void {
     answer.description = [...new Set(description.split('\n\n'))].join('\n\n');
   for (const [type, body] of Object.entries(content))
     if (type.startsWith('text/')) body.schema = { type: 'string' };
+}
+
+/** Puts the schema of a multipart body beside that of the JSON body. */
+function moveMultipartSchema(operation: Operation & { 'x-multipart-schema'?: Schema }): void {
+  const schema = operation['x-multipart-schema'];
+  if (!schema) return;
+  const { content } = operation.requestBody as { content: Record<string, object> };
+  content['multipart/form-data'] = { schema };
+  delete operation['x-multipart-schema'];
 }
 
 function describeParameter(parameter: NonNullable<Operation['parameters']>[number]): void {
@@ -190,7 +200,7 @@ function curlExample(
   const content = body?.content ?? {};
   const schema = content['application/json']?.schema;
   const example = schema && exampleOf(schema, schemas);
-  const parts = content['multipart/form-data']?.schema;
+  const parts = example === undefined ? content['multipart/form-data']?.schema : undefined;
   const answer = operation.responses['200'] as { content?: Record<string, unknown> } | undefined;
   const isFile = answer?.content?.['application/octet-stream'] !== undefined;
   const flags = method === 'get' ? (isFile ? '-OJ ' : '') : `-X ${method.toUpperCase()} `;

@@ -2,8 +2,12 @@ import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { assertCleared } from '../access/access.js';
 import { recordActivities } from '../activities/activity.js';
+import { toAttachmentRow } from '../attachments/attachment-row.js';
+import type { AttachmentRow } from '../attachments/attachment-row.js';
+import { insertAttachments } from '../attachments/attachments.queries.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
+import { defined } from '../common/defined.js';
 import { AppError, invalidValue, referencesNotFound } from '../common/errors.js';
 import { issuesToError } from '../common/issues.js';
 import { Database } from '../database/database.service.js';
@@ -11,12 +15,19 @@ import { sqlIn } from '../database/sql.js';
 import type { Tx } from '../database/sql.js';
 import { openParent } from '../records/parent.js';
 import type { Parent, ParentRow } from '../records/parent.js';
+import { strictest } from '../records/record-changes.js';
 import { bumpVersion } from '../records/record-writes.js';
 import type { TagInput } from '../records/record.schema.js';
 import { ReferencesService } from '../records/references.service.js';
+import type { UploadedFile } from '../storage/upload.guard.js';
 import type { CreatedObservables } from './created-observables.js';
-import { distinctRows, toObservableRow } from './observable-row.js';
-import type { ObservableFile, ObservableInput, ObservableRow } from './observable-row.js';
+import { distinctRows, toObservableRow, valueHash } from './observable-row.js';
+import type {
+  ObservableFile,
+  ObservableInput,
+  ObservableParent,
+  ObservableRow,
+} from './observable-row.js';
 import { ObservableTypesService, typeNamed } from './observable-types.service.js';
 import type { ObservableTypes } from './observable-types.service.js';
 import { findEqual, insertObservables, linkTags, readObservables } from './observables.queries.js';
@@ -26,6 +37,7 @@ import type {
   BulkCreatedObservables,
   ChildObservable,
   CreateObservable,
+  FileObservables,
 } from './observables.schema.js';
 
 /** Values normalised before other requests get their turn. */
@@ -81,6 +93,78 @@ export class ObservableIntakeService {
       const taken = await this.take(tx, principal, parent, held, wanted);
       return this.answer(tx, taken);
     });
+  }
+
+  /** Adds each of the files to a parent as an observable; contents that it holds as such are answered as they are. */
+  async createFromFiles(
+    principal: Principal,
+    parent: Parent,
+    input: FileObservables,
+    files: readonly UploadedFile[],
+  ): Promise<CreatedObservables> {
+    const types = await this.types.list(principal);
+    assertKnown(types, input.dataType);
+    const type = typeNamed(types, input.dataType);
+    if (!type?.isAttachment)
+      throw invalidValue('dataType', 'is no type whose observables are files');
+    if (files.length === 0) throw invalidValue('file', 'send at least one file', 'too_small');
+    assertCleared(principal, input);
+    return this.database.transaction(principal, async (tx) => {
+      const sql = sqlIn(tx);
+      const held = await openParent(sql, principal, parent, 'FOR UPDATE');
+      const owner = ownerOf(parent, held);
+      const contents = new Map(files.map((file) => [file.sha256, file]));
+      const equal = await findEqual(
+        sql,
+        [...contents.keys()].map((sha256) => ({
+          ...owner,
+          typeId: type.id,
+          valueHash: valueHash(sha256),
+        })),
+      );
+      // A file is as restricted as whatever names it.
+      const marking = strictest([held, { ...held, ...defined(input) }]);
+      const attachments = [...contents.values()]
+        .filter((_, place) => !equal[place])
+        .map((file) => toAttachmentRow(file, { ...owner, ...marking }, principal.userId));
+      await this.attach(tx, principal, attachments);
+      const idOf = new Map(attachments.map(({ sha256, id }) => [sha256, id]));
+      const taken = await this.take(
+        tx,
+        principal,
+        parent,
+        held,
+        files.map(({ name, sha256 }) => ({
+          ...input,
+          data: name,
+          file: { name, sha256, attachmentId: idOf.get(sha256) ?? null },
+        })),
+      );
+      return this.answer(tx, taken);
+    });
+  }
+
+  private async attach(
+    tx: Tx,
+    principal: Principal,
+    attachments: readonly AttachmentRow[],
+  ): Promise<void> {
+    if (attachments.length === 0) return;
+    await insertAttachments(sqlIn(tx), attachments);
+    await this.audit.record(
+      tx,
+      principal,
+      ...attachments.map(({ id, organizationId, name, sha256 }) => ({
+        action: 'attachment.created',
+        targetKind: 'attachment',
+        targetId: id,
+        organizationId,
+        changes: [
+          { field: 'name', old: null, new: name },
+          { field: 'sha256', old: null, new: sha256 },
+        ],
+      })),
+    );
   }
 
   /** Adds up to a thousand observables to a record; each answers for itself. */
@@ -146,8 +230,7 @@ export class ObservableIntakeService {
     if (wanted.length === 0) return [];
     const sql = sqlIn(tx);
     const types = await this.types.list({ transaction: tx });
-    const ids = parent.kind === 'alert' ? { alertId: parent.id } : { caseId: parent.id };
-    const owner = { alertId: null, caseId: null, ...ids, ...held };
+    const owner = ownerOf(parent, held);
     const rows: ObservableRow[] = [];
     for (const [index, input] of wanted.entries()) {
       if (index % VALUES_A_TURN === VALUES_A_TURN - 1) await yieldToOthers();
@@ -244,6 +327,10 @@ export function parentOf({
   return alertId !== undefined
     ? { kind: 'alert', id: alertId, notFound: () => referencesNotFound(['alertId']) }
     : { kind: 'case', id: caseId ?? '', notFound: () => referencesNotFound(['caseId']) };
+}
+
+function ownerOf({ kind, id }: Parent, held: ParentRow): ObservableParent {
+  return { alertId: kind === 'alert' ? id : null, caseId: kind === 'case' ? id : null, ...held };
 }
 
 /** How a bulk answers. */

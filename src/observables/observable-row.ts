@@ -48,7 +48,8 @@ export interface ObservableRow extends Marking {
 
 /** The file that an observable of a file type is. */
 export interface ObservableFile {
-  readonly attachmentId: string;
+  /** Null where the record holds its content as an observable already. */
+  readonly attachmentId: string | null;
   readonly name: string;
   readonly sha256: string;
 }

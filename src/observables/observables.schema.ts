@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { idSchema, instantInput, label, papSchema, text, tlpSchema } from '../common/fields.js';
+import { issuesToError } from '../common/issues.js';
 import { listQuery, searchAnswer, searchBody } from '../common/pagination.js';
 import { observableSchema } from '../records/answer.schema.js';
 import { bulkUpdateBody } from '../records/record-bulk.js';
@@ -47,6 +48,41 @@ export const childObservableSchema = z.strictObject(fields).meta({
   id: 'CreateChildObservable',
   example: { dataType: 'ip', data: ['10.1.2.3', '10.1.2.4'], tags: ['proxy'] },
 });
+
+/** The text parts beside uploads, each of which becomes an observable. */
+const fileObservablesSchema = z.strictObject({
+  dataType: dataType.default('file'),
+  message: newMarks.message,
+  tlp: newMarks.tlp,
+  pap: newMarks.pap,
+  ioc: flag.optional(),
+  sighted: flag.optional(),
+  ignoreSimilarity: flag.optional(),
+  startDate: newMarks.startDate,
+  tags: texts(label(100))
+    .transform((names) => names.map((name) => ({ name: name.trim() })))
+    .optional(),
+});
+
+/** @throws AppError `VALIDATION_FAILED` */
+export function parseFileObservables(parts: Readonly<Record<string, unknown>>): FileObservables {
+  const parsed = fileObservablesSchema.safeParse(parts);
+  if (!parsed.success) throw issuesToError(parsed.error.issues);
+  return parsed.data;
+}
+
+/** The same, as the document shows them. */
+export const FILE_OBSERVABLE_PARTS = {
+  dataType: { type: 'string', default: 'file', description: 'A type whose observables are files.' },
+  message: { type: 'string', maxLength: 4096 },
+  tlp: { type: 'integer', minimum: 0, maximum: 4 },
+  pap: { type: 'integer', minimum: 0, maximum: 4 },
+  ioc: { type: 'boolean' },
+  sighted: { type: 'boolean' },
+  ignoreSimilarity: { type: 'boolean' },
+  startDate: { type: 'string', format: 'date-time' },
+  tags: { type: 'array', items: { type: 'string' }, description: 'Names, each in a part.' },
+};
 
 /** The body names the record that observables are for. */
 const parents = { alertId: idSchema.optional(), caseId: idSchema.optional() };
@@ -208,6 +244,7 @@ export const sightingSchema = z
   .meta({ id: 'Sighting' });
 
 export type CreateObservable = z.output<typeof createObservableSchema>;
+export type FileObservables = z.output<typeof fileObservablesSchema>;
 export type ChildObservable = z.output<typeof childObservableSchema>;
 export type BulkObservable = z.output<typeof bulkObservableSchema>;
 export type BulkCreateObservables = z.output<typeof bulkCreateObservablesSchema>;

@@ -12,11 +12,24 @@ import { BulkBody } from '../common/input.guard.js';
 import type { Page } from '../common/pagination.js';
 import { observableSchema } from '../records/answer.schema.js';
 import type { Observable } from '../records/answer.schema.js';
+import type { Parent } from '../records/parent.js';
+import { FormFields, TakesFilesOrJson, Uploaded } from '../storage/upload.guard.js';
+import type { Upload } from '../storage/upload.guard.js';
 import { CREATED, answerCreated, createdSchema } from './created-observables.js';
 import { ObservableIntakeService } from './observable-intake.service.js';
-import { childObservableListQuery, childObservableSchema } from './observables.schema.js';
+import {
+  FILE_OBSERVABLE_PARTS,
+  childObservableListQuery,
+  childObservableSchema,
+  parseFileObservables,
+} from './observables.schema.js';
 import type { ChildObservable, ChildObservableListQuery } from './observables.schema.js';
 import { ObservablesService } from './observables.service.js';
+
+const CREATED_HERE = {
+  ...CREATED,
+  description: `${CREATED.description} As \`multipart/form-data\` each part \`file\` becomes an observable whose value is its content.`,
+};
 
 /** The observables of one alert or case. */
 @ApiTags('Observables')
@@ -45,16 +58,17 @@ export class RecordObservablesController {
   @Post('alerts/:id/observables')
   @Auth('observables:write')
   @BulkBody()
-  @Answers('Add observables to an alert', createdSchema, CREATED)
+  @TakesFilesOrJson(FILE_OBSERVABLE_PARTS)
+  @Answers('Add observables to an alert', createdSchema, CREATED_HERE)
   async createUnderAlert(
     @Caller() principal: Principal,
     @Param('id', { schema: idSchema }) id: string,
-    @Body({ schema: childObservableSchema }) input: ChildObservable,
+    @Body({ schema: childObservableSchema }) input: ChildObservable | FormFields,
+    @Uploaded() upload: Upload,
     @Res({ passthrough: true }) response: Response,
   ): Promise<Observable | readonly Observable[]> {
     const parent = { kind: 'alert', id, notFound: alertNotFound } as const;
-    const created = await this.intake.createUnder(principal, parent, input);
-    return answerCreated(created, Array.isArray(input.data), response);
+    return this.create(principal, parent, input, upload, response);
   }
 
   @Get('cases/:id/observables')
@@ -75,14 +89,31 @@ export class RecordObservablesController {
   @Post('cases/:id/observables')
   @Auth('observables:write')
   @BulkBody()
-  @Answers('Add observables to a case', createdSchema, CREATED)
+  @TakesFilesOrJson(FILE_OBSERVABLE_PARTS)
+  @Answers('Add observables to a case', createdSchema, CREATED_HERE)
   async createUnderCase(
     @Caller() principal: Principal,
     @Param('id', { schema: idSchema }) id: string,
-    @Body({ schema: childObservableSchema }) input: ChildObservable,
+    @Body({ schema: childObservableSchema }) input: ChildObservable | FormFields,
+    @Uploaded() upload: Upload,
     @Res({ passthrough: true }) response: Response,
   ): Promise<Observable | readonly Observable[]> {
     const parent = { kind: 'case', id, notFound: caseNotFound } as const;
+    return this.create(principal, parent, input, upload, response);
+  }
+
+  private async create(
+    principal: Principal,
+    parent: Parent,
+    input: ChildObservable | FormFields,
+    { files }: Upload,
+    response: Response,
+  ): Promise<Observable | readonly Observable[]> {
+    if (input instanceof FormFields) {
+      const form = parseFileObservables(input.values);
+      const created = await this.intake.createFromFiles(principal, parent, form, files);
+      return answerCreated(created, files.length > 1, response);
+    }
     const created = await this.intake.createUnder(principal, parent, input);
     return answerCreated(created, Array.isArray(input.data), response);
   }

@@ -2,11 +2,12 @@ import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import { Injectable, UseGuards, applyDecorators, createParamDecorator } from '@nestjs/common';
 import type { CanActivate, ExecutionContext } from '@nestjs/common';
-import { ApiBody, ApiConsumes } from '@nestjs/swagger';
+import { Reflector } from '@nestjs/core';
+import { ApiBody, ApiConsumes, ApiExtension } from '@nestjs/swagger';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import multer from 'multer';
 import { AppError, invalidValue, unavailable } from '../common/errors.js';
-import { MultipartBody } from '../common/input.guard.js';
+import { MultipartBody, isMultipart, multipartUse } from '../common/input.guard.js';
 import { AppConfig } from '../config/config.js';
 import { BlobsService } from './blobs.service.js';
 import type { HeldFile } from './blobs.service.js';
@@ -34,6 +35,11 @@ export interface Upload {
   readonly json: string | null;
 }
 
+/** The text parts of a form instead of a JSON body, which whoever takes them judges. */
+export class FormFields {
+  constructor(readonly values: Readonly<Record<string, unknown>>) {}
+}
+
 declare module 'express-serve-static-core' {
   interface Request {
     upload?: Upload;
@@ -56,7 +62,7 @@ const FILE_PARTS = {
 /** The route takes `multipart/form-data` with parts `file`; with `json`, also a part of that name holding JSON text. */
 export function TakesFiles(json?: { readonly schemaId: string; readonly example: object }) {
   return applyDecorators(
-    MultipartBody(),
+    MultipartBody('alone'),
     UseGuards(UploadGuard),
     ApiConsumes('multipart/form-data'),
     ApiBody({
@@ -79,11 +85,25 @@ export function TakesFiles(json?: { readonly schemaId: string; readonly example:
   );
 }
 
+/** The route takes JSON, or `multipart/form-data` with parts `file` and text parts, which come as `FormFields`. */
+export function TakesFilesOrJson(texts: Readonly<Record<string, object>>) {
+  const schema = {
+    type: 'object',
+    required: ['file'],
+    properties: { ...texts, file: FILE_PARTS },
+  };
+  return applyDecorators(
+    MultipartBody('or-json'),
+    UseGuards(UploadGuard),
+    // Moved into the body of the operation when the document is made.
+    ApiExtension('x-multipart-schema', schema),
+  );
+}
+
 /** What the request brought. */
 export const Uploaded = createParamDecorator((_: unknown, context: ExecutionContext): Upload => {
   const { upload } = context.switchToHttp().getRequest<Request>();
-  if (!upload) throw new Error('A route without @TakesFiles asked for files.');
-  return upload;
+  return upload ?? { files: [], json: null };
 });
 
 /** Streams the files of a request to disk, after the guards that know the caller. What is not attached goes with the request. */
@@ -95,6 +115,7 @@ export class UploadGuard implements CanActivate {
     private readonly incoming: IncomingFiles,
     private readonly blobs: BlobsService,
     private readonly config: AppConfig,
+    private readonly reflector: Reflector,
   ) {
     this.parse = multer({
       storage: this.engine(),
@@ -116,6 +137,8 @@ export class UploadGuard implements CanActivate {
     const http = context.switchToHttp();
     const request = http.getRequest<Request>();
     const response = http.getResponse<Response>();
+    const use = multipartUse(this.reflector, context.getHandler()) ?? 'alone';
+    if (!isMultipart(request, use)) return true;
     if (!/^multipart\/form-data\s*;/i.test(request.headers['content-type'] ?? '')) {
       throw new AppError(
         'UNSUPPORTED_MEDIA_TYPE',
@@ -147,7 +170,9 @@ export class UploadGuard implements CanActivate {
     });
     const upload = { files, json: json?.text ?? textOfField(request, 'alert') };
     request.upload = upload;
-    request.contentDigest = digestOf(upload);
+    const fields = { ...(request.body as object) };
+    request.contentDigest = digestOf(upload, fields);
+    if (use === 'or-json') request.body = new FormFields(fields);
     return true;
   }
 
@@ -273,7 +298,11 @@ function textOfField(request: Request, name: string): string | null {
 }
 
 /** What makes two uploads with one idempotency key the same request. */
-function digestOf({ files, json }: Upload): Buffer {
-  const content = [json, ...files.map((file) => [file.name, file.contentType, file.sha256])];
+function digestOf({ files, json }: Upload, fields: object): Buffer {
+  const content = [
+    json,
+    fields,
+    ...files.map((file) => [file.name, file.contentType, file.sha256]),
+  ];
   return createHash('sha256').update(JSON.stringify(content)).digest();
 }
