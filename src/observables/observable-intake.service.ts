@@ -112,7 +112,7 @@ export class ObservableIntakeService {
     return this.database.transaction(principal, async (tx) => {
       const sql = sqlIn(tx);
       const held = await openParent(sql, principal, parent, 'FOR UPDATE');
-      const owner = ownerOf(parent, held);
+      const owner = { ...ownerOf(parent, held), taskId: null };
       const contents = new Map(files.map((file) => [file.sha256, file]));
       const equal = await findEqual(
         sql,

@@ -22,11 +22,11 @@ describe('windowOf', () => {
   });
 
   it.each([
-    [{ from: NOW, to: NOW }, 'must be before to, which is 2026-03-31T12:00:00.000Z'],
-    [{ from: NOW }, 'must be before to, which is 2026-03-31T12:00:00.000Z'],
+    [{ from: NOW, to: NOW }, 'Must be before to, which is 2026-03-31T12:00:00.000Z'],
+    [{ from: NOW }, 'Must be before to, which is 2026-03-31T12:00:00.000Z'],
     [
       { from: at(NOW_MS - DAYS_MAX * DAY_MS - 1), groupBy: 'day' },
-      'must be at most 366 days before to, by day',
+      'Must be at most 366 days before to, by day',
     ],
   ])('refuses %j, saying why', (query, message) => {
     expect(() => windowOf({ groupBy: 'status', ...query }, NOW_MS)).toThrow(`from: ${message}`);

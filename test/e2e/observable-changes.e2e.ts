@@ -176,14 +176,12 @@ describe.each(['patch', 'put'] as const)('%s /observables/:id', (method) => {
     await update(observable.id, { ioc: true, tlp: 1, sighted: true });
     const lines = await historyOf('case', id);
     expect(
-      lines
-        .slice(0, 3)
-        .map(({ fieldName, oldValue, newValue, body }) => ({
-          fieldName,
-          oldValue,
-          newValue,
-          body,
-        })),
+      lines.slice(0, 3).map(({ fieldName, oldValue, newValue, body }) => ({
+        fieldName,
+        oldValue,
+        newValue,
+        body,
+      })),
     ).toEqual(
       expect.arrayContaining([
         { fieldName: 'observables.ioc', oldValue: false, newValue: true, body: observable.data },
