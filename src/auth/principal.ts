@@ -5,7 +5,7 @@ import type { Role, Scope } from './scopes.js';
 /** What a credential grants, already narrowed to what its owner may do now. */
 export interface Grant {
   readonly credentialId: string;
-  readonly credentialKind: 'key' | 'pair';
+  readonly credentialKind: 'key' | 'pair' | 'session';
   readonly credentialName: string;
   readonly userId: string;
   readonly userEmail: string;

@@ -1,6 +1,7 @@
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { isApiKey } from '../auth/api-key-format.js';
+import { newPasswordSchema } from '../auth/passwords.js';
 
 const UNITS: Record<string, number> = {
   '': 1,
@@ -79,7 +80,7 @@ const variables = z.object({
   DATABASE_POOL_MAX: integer(1, 1000).default(10),
   EMBEDDED_PG_PORT: port.optional(),
   ADMIN_EMAIL: z.email().toLowerCase().default('admin@localhost.local'),
-  ADMIN_PASSWORD: z.string().min(12).max(256).optional(),
+  ADMIN_PASSWORD: newPasswordSchema.optional(),
   ADMIN_API_KEY: z
     .string()
     .refine(isApiKey, {

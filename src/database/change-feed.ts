@@ -5,8 +5,10 @@ import pg from 'pg';
 import { AppConfig } from '../config/config.js';
 import type { Tx } from './sql.js';
 
-/** What a rare control message is about: credentials and their owners, or the settings tables. */
-export type ChangeTopic = 'credentials' | 'settings';
+/** What a rare control message is about: credentials and their owners, sessions, or the settings tables. */
+const TOPICS = ['credentials', 'sessions', 'settings'] as const;
+
+export type ChangeTopic = (typeof TOPICS)[number];
 
 const CHANNEL = 'casebender_changes';
 const HEARTBEAT_MS = 400;
@@ -84,8 +86,7 @@ export class ChangeFeed implements OnApplicationShutdown {
       await client.connect();
       await client.query(`LISTEN ${CHANNEL}`);
       this.client = client;
-      this.emitter.emit('credentials');
-      this.emitter.emit('settings');
+      for (const topic of TOPICS) this.emitter.emit(topic);
       this.heardAtMs = performance.now();
       this.schedule(() => this.beat(client), HEARTBEAT_MS);
     } catch (error) {

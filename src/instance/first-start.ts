@@ -1,21 +1,12 @@
-import { randomBytes } from 'node:crypto';
-import argon2 from 'argon2';
 import pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import { apiKeyLast4, apiKeyPrefix, generateApiKey } from '../auth/api-key-format.js';
 import { CredentialDigester } from '../auth/credential-digest.js';
+import { generatePassword, hashPassword } from '../auth/passwords.js';
 import type { AppConfig } from '../config/config.js';
 
 /** Keeps two processes from both being the first. */
 const FIRST_START_LOCK = 72_707_370;
-
-/** Argon2id with 19 MiB, two passes, one lane (OWASP Password Storage). */
-const PASSWORD_HASH = {
-  type: argon2.argon2id,
-  memoryCost: 19_456,
-  timeCost: 2,
-  parallelism: 1,
-} as const;
 
 /** What the first start shows once and never again. */
 export interface FirstStart {
@@ -59,7 +50,7 @@ export async function beginFirstStart(config: AppConfig): Promise<PendingFirstSt
 
 async function createAdministrator(client: pg.Client, config: AppConfig): Promise<FirstStart> {
   const { email } = config.admin;
-  const password = config.admin.password ?? randomBytes(15).toString('base64url');
+  const password = config.admin.password ?? generatePassword();
   const apiKey = config.admin.apiKey ?? generateApiKey();
   const { digest, pepperId } = new CredentialDigester(config).digest(apiKey);
   const organizationId = uuidv7();
@@ -72,7 +63,7 @@ async function createAdministrator(client: pg.Client, config: AppConfig): Promis
   await client.query(
     `INSERT INTO users (id, email, first_name, last_name, role, tier_max, password_hash)
      VALUES ($1, $2, 'Administrator', '', 'super-admin', 'unlimited', $3)`,
-    [userId, email, await argon2.hash(password, PASSWORD_HASH)],
+    [userId, email, await hashPassword(password)],
   );
   await client.query(
     'INSERT INTO organization_members (organization_id, user_id) VALUES ($1, $2)',
