@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import { apiKeyLast4, apiKeyPrefix, generateApiKey } from '../src/auth/api-key-format.js';
 import { CredentialDigester, pairSecret } from '../src/auth/credential-digest.js';
+import { hashPassword } from '../src/auth/passwords.js';
 import { scopesOfRole } from '../src/auth/scopes.js';
 import type { Role, Scope } from '../src/auth/scopes.js';
 import type { Tier } from '../src/rate-limit/tiers.js';
@@ -14,6 +15,7 @@ export interface PersonOptions {
   readonly papMax?: number;
   readonly tierMax?: Tier;
   readonly status?: 'active' | 'inactive' | 'invited';
+  readonly password?: string;
 }
 
 export interface KeyOptions {
@@ -84,13 +86,23 @@ export async function addPerson(
     papMax = 4,
     tierMax = 'unlimited',
     status = 'active',
+    password,
   } = options;
   const userId = uuidv7();
   const email = `${unique('person')}@casebender.test`;
   await db.rows(
-    `INSERT INTO users (id, email, first_name, last_name, role, status, tlp_max, pap_max, tier_max)
-     VALUES ($1, $2, 'Test', 'Person', $3, $4, $5, $6, $7)`,
-    [userId, email, role, status, tlpMax, papMax, tierMax],
+    `INSERT INTO users (id, email, first_name, last_name, role, status, tlp_max, pap_max, tier_max, password_hash)
+     VALUES ($1, $2, 'Test', 'Person', $3, $4, $5, $6, $7, $8)`,
+    [
+      userId,
+      email,
+      role,
+      status,
+      tlpMax,
+      papMax,
+      tierMax,
+      password === undefined ? null : await hashPassword(password),
+    ],
   );
   await addMember(db, organizationId, userId);
   return { userId, email, role };
@@ -353,4 +365,9 @@ const WRITTEN_TABLES = [
   'idempotency_records',
   'users',
   'organizations',
+  'organization_members',
+  'organization_links',
+  'teams',
+  'team_members',
+  'sessions',
 ];

@@ -42,7 +42,16 @@ export const ERROR_CODES = {
   INSUFFICIENT_ROLE: {
     status: 403,
     meaning:
-      'The setting belongs to the whole instance: only a platform administrator may change it.',
+      'Only an administrator of higher rank may do it: of the platform for what the whole instance shares, of all organizations of a person who belongs to several.',
+  },
+  GRANT_EXCEEDS_OWN: {
+    status: 403,
+    meaning: 'Nobody grants, or takes over, a role, clearance or tier above their own.',
+  },
+  OWN_PASSWORD: {
+    status: 403,
+    meaning:
+      'A signed-in person changes the own password under /api/auth/password, which asks for the current one.',
   },
   KEY_ADDRESS_NOT_ALLOWED: { status: 403, meaning: 'The key may not be used from this address.' },
   KEY_EXCEEDS_CREATOR: {
@@ -163,6 +172,11 @@ export const ERROR_CODES = {
   OWNERS_DIFFER: {
     status: 409,
     meaning: 'The records belong to different organizations and cannot be united.',
+  },
+  LAST_SUPER_ADMIN: {
+    status: 409,
+    meaning:
+      'The last active super-admin cannot be deleted, deactivated or demoted. Make somebody else one first.',
   },
   IDEMPOTENCY_IN_PROGRESS: {
     status: 409,

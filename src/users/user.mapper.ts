@@ -27,6 +27,7 @@ export function userSelect(organizationIds: readonly string[] | null) {
     },
     teams: {
       where: { team: { ...own, deletedAt: null } },
+      orderBy: { team: { name: 'asc' } },
       select: { team: { select: { id: true, name: true } } },
     },
   } satisfies Prisma.UserSelect;
