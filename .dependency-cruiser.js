@@ -22,7 +22,7 @@ export default {
         pathNot: '(request-log|problem\\.filter)\\.ts$',
       },
       to: {
-        path: '^src/(alerts|cases|observables|users|api-keys|records|statuses|tags|clients|custom-fields)/',
+        path: '^src/(alerts|cases|observables|users|organizations|teams|api-keys|records|statuses|tags|clients|custom-fields)/',
       },
     },
     {

@@ -29,12 +29,14 @@ import { HealthModule } from './health/health.module.js';
 import { JobsModule } from './jobs/jobs.module.js';
 import { ObservableTypesModule } from './observable-types/observable-types.module.js';
 import { ObservablesModule } from './observables/observables.module.js';
+import { OrganizationsModule } from './organizations/organizations.module.js';
 import { RateLimitGuard } from './rate-limit/rate-limit.guard.js';
 import { SlaModule } from './sla/sla.module.js';
 import { StatsModule } from './stats/stats.module.js';
 import { StorageModule } from './storage/storage.module.js';
 import { TagsModule } from './tags/tags.module.js';
 import { TasksModule } from './tasks/tasks.module.js';
+import { TeamsModule } from './teams/teams.module.js';
 import { TimelineModule } from './timeline/timeline.module.js';
 import { TtpsModule } from './ttps/ttps.module.js';
 import { UsersModule } from './users/users.module.js';
@@ -59,6 +61,8 @@ const FEATURES = [
   CaseTemplatesModule,
   SlaModule,
   UsersModule,
+  OrganizationsModule,
+  TeamsModule,
   ApiKeysModule,
   HealthModule,
   DocsModule,

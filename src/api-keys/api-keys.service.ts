@@ -20,7 +20,7 @@ import type { Tx } from '../database/sql.js';
 import type { Prisma } from '../generated/prisma/client.js';
 import { TIERS, tierSchema } from '../rate-limit/tiers.js';
 import type { Tier } from '../rate-limit/tiers.js';
-import { visibleUsers } from '../users/users.service.js';
+import { visibleUsers } from '../users/users.queries.js';
 import { apiKeySelect, toApiKey } from './api-key.mapper.js';
 import type { ApiKeyRow } from './api-key.mapper.js';
 import { apiKeyNotFound, keyExceedsCreator, keyState } from './api-keys.errors.js';

@@ -90,6 +90,11 @@ export const ERROR_CODES = {
     meaning: 'There is no such technique for the caller, in the library or on the record.',
   },
   ATTACHMENT_NOT_FOUND: { status: 404, meaning: 'There is no such attachment for the caller.' },
+  ORGANIZATION_NOT_FOUND: {
+    status: 404,
+    meaning: 'There is no such organization for the caller.',
+  },
+  TEAM_NOT_FOUND: { status: 404, meaning: 'There is no such team for the caller.' },
   USER_NOT_FOUND: { status: 404, meaning: 'There is no such user for the caller.' },
   API_KEY_NOT_FOUND: { status: 404, meaning: 'There is no such API key for the caller.' },
   STATUS_NOT_FOUND: { status: 404, meaning: 'There is no such status.' },
@@ -177,6 +182,14 @@ export const ERROR_CODES = {
     status: 409,
     meaning:
       'The last active super-admin cannot be deleted, deactivated or demoted. Make somebody else one first.',
+  },
+  LAST_ORGANIZATION: {
+    status: 409,
+    meaning: 'Everybody belongs to one organization at least.',
+  },
+  NOT_A_MEMBER: {
+    status: 409,
+    meaning: 'Only members of its organization can be in a team.',
   },
   IDEMPOTENCY_IN_PROGRESS: {
     status: 409,

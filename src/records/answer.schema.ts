@@ -3,6 +3,8 @@ import { z } from 'zod';
 /** `{ id, name }` of a team or an organization. */
 export const namedSchema = z.object({ id: z.string(), name: z.string() }).meta({ id: 'Named' });
 
+export type Named = z.output<typeof namedSchema>;
+
 export const tagAnswerSchema = z
   .object({ id: z.int(), name: z.string(), color: z.string() })
   .meta({ id: 'Tag' });

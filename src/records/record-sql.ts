@@ -116,7 +116,7 @@ export function organizationsSql(parentKey: string, sources: AnswerSources): str
       : `UNION ALL SELECT share.organization_id, 1 FROM ${sources.shares} share WHERE share.${parentKey} = r.id`;
   return `(SELECT json_agg(json_build_object('id', org.id, 'name', org.name) ORDER BY holder.place, org.name)
     FROM (SELECT r.organization_id AS id, 0 AS place ${guests}) holder
-    JOIN organizations org ON org.id = holder.id)`;
+    JOIN organizations org ON org.id = holder.id AND org.deleted_at IS NULL)`;
 }
 
 /** Which sets a create statement writes; what is empty stays out of it, which keeps the usual one small. */

@@ -61,8 +61,13 @@ export function assertMayAdminister(
   person: { readonly role: Role; readonly organizations: readonly { readonly id: string }[] },
 ): void {
   const isOwn = ({ id }: { readonly id: string }) => principal.organizationIds.includes(id);
-  const isWithin = principal.everyOrganization || person.organizations.every(isOwn);
-  if (!isWithin || !isRoleAtMost(person.role, principal.role)) throw mayNotAdminister();
+  if (!principal.everyOrganization && !person.organizations.every(isOwn)) throw mayNotAdminister();
+  assertRankAtMost(principal, person);
+}
+
+/** @throws AppError `INSUFFICIENT_ROLE` */
+export function assertRankAtMost(principal: Grantor, { role }: { readonly role: Role }): void {
+  if (!isRoleAtMost(role, principal.role)) throw mayNotAdminister();
 }
 
 /** @throws AppError `GRANT_EXCEEDS_OWN` where the new password would open more than the caller has. */

@@ -22,7 +22,7 @@ export function userSelect(organizationIds: readonly string[] | null) {
     version: true,
     memberships: {
       where: { ...own, organization: { deletedAt: null } },
-      orderBy: { position: 'asc' },
+      orderBy: [{ position: 'asc' }, { organizationId: 'asc' }],
       select: { organization: { select: { id: true, name: true } } },
     },
     teams: {

@@ -39,3 +39,17 @@ export function lastSuperAdmin(): AppError {
     'This is the last active super-admin. Make somebody else one first.',
   );
 }
+
+export function lastOrganization(): AppError {
+  return new AppError(
+    'LAST_ORGANIZATION',
+    'The person would belong to no organization. Add another first, or delete the person.',
+  );
+}
+
+export function notAMember(): AppError {
+  return new AppError(
+    'NOT_A_MEMBER',
+    'The person does not belong to the organization of the team. Add the person there first.',
+  );
+}

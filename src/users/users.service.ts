@@ -7,7 +7,6 @@ import { generatePassword } from '../auth/passwords.js';
 import type { Principal } from '../auth/principal.js';
 import { SessionService } from '../auth/session.service.js';
 import { defined } from '../common/defined.js';
-import { referencesNotFound } from '../common/errors.js';
 import type { Precondition } from '../common/etag.js';
 import { pageByCreation } from '../common/keyset.js';
 import { Cursors } from '../common/pagination.js';
@@ -17,7 +16,8 @@ import { ChangeFeed } from '../database/change-feed.js';
 import { Database } from '../database/database.service.js';
 import type { Tx } from '../database/sql.js';
 import type { Prisma } from '../generated/prisma/client.js';
-import { changesBetween } from '../records/record-changes.js';
+import { MembershipsService, idsOf } from './memberships.service.js';
+import type { Places } from './memberships.service.js';
 import { toUserDetail, userSelect } from './user.mapper.js';
 import {
   assertMayAdminister,
@@ -25,7 +25,8 @@ import {
   assertMaySetPassword,
   withDefaults,
 } from './user-rights.js';
-import { lastSuperAdmin, ownPassword, userNotFound } from './users.errors.js';
+import { lastSuperAdmin, ownPassword } from './users.errors.js';
+import { findUser, lockUser, shownOrganizations, visibleUsers } from './users.queries.js';
 import type {
   CreateUser,
   ResetPassword,
@@ -38,6 +39,8 @@ import type {
 /** Held while somebody stops being a super-admin, so that of the last two only one can. */
 const SUPER_ADMINS_LOCK = 72_707_371;
 
+const NOWHERE: Places = { organizations: [], teams: [] };
+
 /** People, as far as the caller's tenants reach. */
 @Injectable()
 export class UsersService {
@@ -45,6 +48,7 @@ export class UsersService {
     private readonly database: Database,
     private readonly changes: ChangeFeed,
     private readonly audit: AuditService,
+    private readonly memberships: MembershipsService,
     private readonly sessions: SessionService,
     private readonly hasher: PasswordHasher,
     private readonly cursors: Cursors,
@@ -70,7 +74,7 @@ export class UsersService {
   }
 
   get(principal: Principal, id: string): Promise<UserDetail> {
-    return find(this.database.prismaFor(principal), principal, id, shownOrganizations(principal));
+    return findUser(this.database.prismaFor(principal), principal, id);
   }
 
   /** The person behind the credential. */
@@ -87,7 +91,6 @@ export class UsersService {
     const passwordHash = await this.hasher.hash(input.password ?? temporaryPassword ?? '');
     const id = uuidv7();
     const work = async (tx: Tx) => {
-      await assertPlaces(tx, principal, organizations, teams);
       await tx.user.create({
         data: {
           id,
@@ -97,16 +100,14 @@ export class UsersService {
           ...rights,
           passwordHash,
           mustChangePassword: temporaryPassword !== undefined,
-          memberships: { create: membershipsOf(organizations) },
-          teams: { create: teams.map((teamId) => ({ teamId })) },
         },
         select: { id: true },
       });
-      const created = await find(tx, principal, id, shownOrganizations(principal));
+      await this.memberships.place(tx, principal, { id, email }, NOWHERE, organizations, teams);
+      const created = await findUser(tx, principal, id);
       await this.record(tx, principal, 'user.created', created, [
         { field: 'email', old: null, new: email },
         { field: 'role', old: null, new: rights.role },
-        { field: 'organizations', old: null, new: created.organizations.map(({ name }) => name) },
       ]);
       return created;
     };
@@ -122,22 +123,26 @@ export class UsersService {
     precondition: Precondition,
   ): Promise<UserDetail> {
     const work = async (tx: Tx) => {
-      const before = await lock(tx, principal, id);
+      const before = await lockUser(tx, principal, id);
       precondition.assertMatches(before.version);
       assertMayAdminister(principal, before);
       assertMayGrant(principal, input, before);
       const fields = differing(input, before);
+      const held = idsOf(before);
       const isMoved =
-        isOtherThan(organizations, idsOf(before.organizations)) ||
-        isOtherThan(teams?.toSorted(), idsOf(before.teams).sort());
+        isOtherThan(organizations, held.organizations) ||
+        isOtherThan(teams?.toSorted(), held.teams.toSorted());
       if (Object.keys(fields).length === 0 && !isMoved) return before;
-      if (isMoved) await this.move(tx, principal, before, organizations, teams);
+      if (isMoved) {
+        const wanted = organizations ?? held.organizations;
+        await this.memberships.place(tx, principal, before, held, wanted, teams);
+      }
       await tx.user.update({
         where: { id },
         data: { ...fields, version: { increment: 1 } },
         select: { id: true },
       });
-      const after = await find(tx, principal, id, null);
+      const after = await findUser(tx, principal, id, null);
       await assertAnotherSuperAdmin(tx, before, after);
       if (after.status !== 'active' || after.role !== before.role)
         await this.sessions.endAll(tx, id);
@@ -150,7 +155,7 @@ export class UsersService {
   /** Deletes a person: nothing the person holds works any more, what the person did stays. */
   async remove(principal: Principal, id: string, precondition: Precondition): Promise<void> {
     await this.database.transaction(principal, async (tx) => {
-      const person = await lock(tx, principal, id);
+      const person = await lockUser(tx, principal, id);
       precondition.assertMatches(person.version);
       assertMayAdminister(principal, person);
       await assertAnotherSuperAdmin(tx, person, null);
@@ -180,47 +185,24 @@ export class UsersService {
       assertMaySetPassword(principal, person);
     };
     // Before the work of hashing, and again where the person is held.
-    assertMay(await find(this.database.prismaFor(principal), principal, id, null));
+    assertMay(await findUser(this.database.prismaFor(principal), principal, id, null));
     const temporaryPassword = password === undefined ? generatePassword() : undefined;
     const passwordHash = await this.hasher.hash(password ?? temporaryPassword ?? '');
     const person = await this.database.transaction(principal, async (tx) => {
-      assertMay(await lock(tx, principal, id));
+      assertMay(await lockUser(tx, principal, id));
       await tx.user.update({
         where: { id },
         data: { passwordHash, mustChangePassword: mustChange, version: { increment: 1 } },
         select: { id: true },
       });
       await this.sessions.endAll(tx, id);
-      const after = await find(tx, principal, id, shownOrganizations(principal));
+      const after = await findUser(tx, principal, id);
       await this.record(tx, principal, 'user.password-reset', after, [
         { field: 'mustChange', old: null, new: mustChange },
       ]);
       return after;
     });
     return { ...person, ...defined({ temporaryPassword }) };
-  }
-
-  /** Makes these the organizations and teams of a held person; teams of organizations that are left go with them. */
-  private async move(
-    tx: Tx,
-    principal: Principal,
-    person: UserDetail,
-    organizations = idsOf(person.organizations),
-    teams: readonly string[] | undefined,
-  ): Promise<void> {
-    const userId = person.id;
-    await assertPlaces(tx, principal, organizations, teams ?? []);
-    await tx.organizationMember.deleteMany({ where: { userId } });
-    await tx.organizationMember.createMany({
-      data: membershipsOf(organizations).map((each) => ({ ...each, userId })),
-    });
-    await tx.teamMember.deleteMany({
-      where: teams
-        ? { userId }
-        : { userId, team: { organizationId: { notIn: [...organizations] } } },
-    });
-    if (teams)
-      await tx.teamMember.createMany({ data: teams.map((teamId) => ({ teamId, userId })) });
   }
 
   private orEmailTaken<T>(
@@ -247,7 +229,7 @@ export class UsersService {
     person: UserDetail,
     changes: readonly FieldChange[],
   ): Promise<void> {
-    await this.record(tx, principal, action, person, changes);
+    if (changes.length > 0) await this.record(tx, principal, action, person, changes);
     await this.changes.announce(tx, 'credentials');
   }
 
@@ -268,42 +250,6 @@ export class UsersService {
   }
 }
 
-/** Members of the caller's tenants; everybody for platform administrators; always oneself. */
-export function visibleUsers(principal: Principal): Prisma.UserWhereInput {
-  if (principal.everyOrganization) return { deletedAt: null };
-  const organizationId = { in: [...principal.organizationIds] };
-  return {
-    deletedAt: null,
-    OR: [{ memberships: { some: { organizationId } } }, { id: principal.userId }],
-  };
-}
-
-/** The organizations whose names the caller may read beside a person; null is all. */
-function shownOrganizations(principal: Principal): readonly string[] | null {
-  return principal.everyOrganization ? null : principal.organizationIds;
-}
-
-/** A person the caller may see, with those of the person's organizations that are shown. */
-async function find(
-  tx: Tx,
-  principal: Principal,
-  id: string,
-  shown: readonly string[] | null,
-): Promise<UserDetail> {
-  const row = await tx.user.findFirst({
-    where: { id, ...visibleUsers(principal) },
-    select: userSelect(shown),
-  });
-  if (!row) throw userNotFound();
-  return toUserDetail(row);
-}
-
-/** Holds a person, with every organization and team; references to the person go on meanwhile. */
-async function lock(tx: Tx, principal: Principal, id: string): Promise<UserDetail> {
-  await tx.$queryRaw`SELECT id FROM users WHERE id = ${id}::uuid FOR NO KEY UPDATE`;
-  return find(tx, principal, id, null);
-}
-
 /** What of the input is not so already. */
 function differing(
   input: Omit<UpdateUser, 'organizations' | 'teams'>,
@@ -318,43 +264,6 @@ function differing(
 /** Whether the ids, where there are any, differ from those held. */
 function isOtherThan(ids: readonly string[] | undefined, held: readonly string[]): boolean {
   return ids !== undefined && ids.join() !== held.join();
-}
-
-function idsOf(named: readonly { readonly id: string }[]): string[] {
-  return named.map(({ id }) => id);
-}
-
-function membershipsOf(organizations: readonly string[]) {
-  return organizations.map((organizationId, position) => ({ organizationId, position }));
-}
-
-/**
- * Holds the organizations a person is to belong to, so that none is deleted meanwhile.
- *
- * @throws AppError `REFERENCE_NOT_FOUND` for what is missing, another tenant's, or a team of none of them.
- */
-async function assertPlaces(
-  tx: Tx,
-  principal: Principal,
-  organizations: readonly string[],
-  teams: readonly string[],
-): Promise<void> {
-  const held = await tx.$queryRaw<{ id: string }[]>`
-    SELECT id::text FROM organizations
-    WHERE id = ANY(${organizations}::uuid[]) AND deleted_at IS NULL ORDER BY id FOR SHARE`;
-  const reachable = held
-    .map(({ id }) => id)
-    .filter((id) => principal.everyOrganization || principal.organizationIds.includes(id));
-  const known = await tx.team.findMany({
-    where: { id: { in: [...teams] }, organizationId: { in: reachable }, deletedAt: null },
-    select: { id: true },
-  });
-  const teamIds = known.map(({ id }) => id);
-  const missing = [
-    ...organizations.flatMap((id, i) => (reachable.includes(id) ? [] : [`organizations[${i}]`])),
-    ...teams.flatMap((id, i) => (teamIds.includes(id) ? [] : [`teams[${i}]`])),
-  ];
-  if (missing.length > 0) throw referencesNotFound(missing);
 }
 
 type Standing = Pick<UserDetail, 'id' | 'role' | 'status'>;
@@ -377,18 +286,29 @@ async function assertAnotherSuperAdmin(
   if (others === 0) throw lastSuperAdmin();
 }
 
-/** What changed of a person; `status` has a meaning of its own in records, so it is compared here. */
+const OWN_FIELDS = [
+  'email',
+  'firstName',
+  'lastName',
+  'role',
+  'status',
+  'tlpMax',
+  'papMax',
+  'tierMax',
+] as const;
+
+/** What changed of a person beside the memberships, which tell of themselves where they are. */
 function changesOf(before: UserDetail, after: UserDetail): FieldChange[] {
-  const { status: old } = before;
-  const { status } = after;
-  const changes = changesBetween(before, after);
-  return old === status ? changes : [...changes, { field: 'status', old, new: status }];
+  const [old] = idsOf(before).organizations;
+  const [first] = idsOf(after).organizations;
+  return [
+    ...OWN_FIELDS.map((field) => ({ field, old: before[field], new: after[field] })),
+    { field: 'organizationId', old, new: first },
+  ].filter((change) => change.old !== change.new);
 }
 
 /** The tenant whose administrators read of a change: the caller's, where the person belongs to it. */
 function tenantOf(principal: Principal, person: UserDetail): string {
-  const ids = idsOf(person.organizations);
-  return ids.includes(principal.organizationId)
-    ? principal.organizationId
-    : (ids[0] ?? principal.organizationId);
+  const [first = principal.organizationId, ...others] = idsOf(person).organizations;
+  return others.includes(principal.organizationId) ? principal.organizationId : first;
 }
