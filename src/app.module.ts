@@ -31,6 +31,7 @@ import { ObservableTypesModule } from './observable-types/observable-types.modul
 import { ObservablesModule } from './observables/observables.module.js';
 import { OrganizationsModule } from './organizations/organizations.module.js';
 import { RateLimitGuard } from './rate-limit/rate-limit.guard.js';
+import { SessionsModule } from './sessions/sessions.module.js';
 import { SlaModule } from './sla/sla.module.js';
 import { StatsModule } from './stats/stats.module.js';
 import { StorageModule } from './storage/storage.module.js';
@@ -64,6 +65,7 @@ const FEATURES = [
   OrganizationsModule,
   TeamsModule,
   ApiKeysModule,
+  SessionsModule,
   HealthModule,
   DocsModule,
 ];

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Response } from 'supertest';
 import type { ErrorCode } from '../src/common/error-codes.js';
 import type { Scope } from '../src/auth/scopes.js';
@@ -24,6 +25,17 @@ export interface Form {
 
 /** An id that no record has. */
 export const MISSING_ID = '01900000-0000-7000-8000-00000000ffff';
+
+/** Within a second, what is asked elsewhere is answered with this status. */
+export async function within1s(ask: () => Promise<number>, wanted: number): Promise<void> {
+  const end = performance.now() + 1_000;
+  let status = await ask();
+  while (status !== wanted && performance.now() < end) {
+    await sleep(20);
+    status = await ask();
+  }
+  expect(status).toBe(wanted);
+}
 
 /** Sends the request of a probe. */
 export async function send(agent: Agent, probe: Probe, path = probe.path()): Promise<Response> {

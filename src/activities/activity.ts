@@ -1,3 +1,4 @@
+import { actorKindOf } from '../audit/audit-entry.js';
 import type { Principal } from '../auth/principal.js';
 import { sqlIn } from '../database/sql.js';
 import type { Tx } from '../database/sql.js';
@@ -36,12 +37,16 @@ export interface ActivityRow extends ActivityEvent {
   readonly username: string;
 }
 
-/** Who the caller is to a history: its credential. */
+/** Who the caller is to a history: the person who did it by hand, or the key. */
 export function actorOf(principal: Principal): {
   readonly actorKind: string;
   readonly actorId: string;
 } {
-  return { actorKind: 'apiKey', actorId: principal.credentialId };
+  const actorKind = actorKindOf(principal);
+  return {
+    actorKind,
+    actorId: actorKind === 'user' ? principal.userId : principal.credentialId,
+  };
 }
 
 /** The line that says the caller did this. */

@@ -34,13 +34,19 @@ export interface AuditRow {
   readonly ip: string | null;
 }
 
+/** Who did it, by which credential, in which request. */
+export type Actor = Pick<
+  Principal,
+  'userId' | 'credentialId' | 'credentialKind' | 'organizationId' | 'requestId' | 'ip'
+>;
+
 /** The entry that says the caller did this. */
-export function toAuditRow(principal: Principal, event: AuditEvent): AuditRow {
+export function toAuditRow(principal: Actor, event: AuditEvent): AuditRow {
   return {
     id: uuidv7(),
     organizationId:
       event.organizationId === undefined ? principal.organizationId : event.organizationId,
-    actorKind: 'apiKey',
+    actorKind: actorKindOf(principal),
     actorId: principal.userId,
     credentialId: principal.credentialId,
     action: event.action,
@@ -67,6 +73,11 @@ export function toSystemAuditRow(event: AuditEvent): AuditRow {
     requestId: null,
     ip: null,
   };
+}
+
+/** Whether a person did it by hand, or a key for the person. */
+export function actorKindOf({ credentialKind }: Pick<Actor, 'credentialKind'>): 'user' | 'apiKey' {
+  return credentialKind === 'session' ? 'user' : 'apiKey';
 }
 
 /** Inserts audit rows from the JSON array in `source`, as part of a larger statement. */

@@ -1,10 +1,11 @@
 import { Injectable, Logger } from '@nestjs/common';
+import { v7 as uuidv7 } from 'uuid';
 import type { Principal } from '../auth/principal.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
 import type { Tx } from '../database/sql.js';
 import { insertAuditSql, toAuditRow } from './audit-entry.js';
-import type { AuditEvent, AuditRow } from './audit-entry.js';
+import type { Actor, AuditEvent, AuditRow } from './audit-entry.js';
 
 /** Writes the audit trail: entries of changes in their transaction, entries of refusals on their own. */
 @Injectable()
@@ -14,7 +15,7 @@ export class AuditService {
   constructor(private readonly database: Database) {}
 
   /** Records what the caller changed, in the transaction that changes it. */
-  async record(tx: Tx, principal: Principal, ...events: readonly AuditEvent[]): Promise<void> {
+  async record(tx: Tx, principal: Actor, ...events: readonly AuditEvent[]): Promise<void> {
     if (events.length === 0) return;
     const rows = events.map((event) => toAuditRow(principal, event));
     await sqlIn(tx)(`WITH entries AS (${insertAuditSql('$1::jsonb')}) SELECT 1`, [
@@ -46,8 +47,33 @@ export class AuditService {
     );
   }
 
+  /** Records that somebody could not sign in: as whom, where that is known, and from where. */
+  signInFailed(
+    client: Pick<Actor, 'requestId' | 'ip'>,
+    person: { readonly id: string; readonly organizationId: string | null } | null,
+  ): Promise<void> {
+    const { requestId, ip } = client;
+    const row: AuditRow = {
+      id: uuidv7(),
+      organizationId: person?.organizationId ?? null,
+      actorKind: 'anonymous',
+      actorId: null,
+      credentialId: null,
+      action: 'user.sign-in-failed',
+      targetKind: 'user',
+      targetId: person?.id ?? null,
+      changes: [],
+      requestId,
+      ip,
+    };
+    return this.writeRefusals(client, [row]);
+  }
+
   /** Writes refusals on their own: what they refused has no transaction that is kept. */
-  private async writeRefusals(principal: Principal, rows: readonly AuditRow[]): Promise<void> {
+  private async writeRefusals(
+    principal: Pick<Actor, 'requestId'>,
+    rows: readonly AuditRow[],
+  ): Promise<void> {
     if (rows.length === 0) return;
     try {
       await this.database.sql(`WITH entries AS (${insertAuditSql('$1::jsonb')}) SELECT 1`, [

@@ -5,11 +5,19 @@ import { ApiBearerAuth, ApiExtension, ApiSecurity } from '@nestjs/swagger';
 import type { Request } from 'express';
 import type { Principal } from './principal.js';
 import type { Scope } from './scopes.js';
+import type { KnownSession } from './session.service.js';
 
 /** What a route asks of its caller. */
 export type RouteAccess =
   | { readonly kind: 'public' }
-  | { readonly kind: 'scopes'; readonly scopes: readonly Scope[]; readonly match: 'all' | 'any' };
+  | { readonly kind: 'session' }
+  | {
+      readonly kind: 'scopes';
+      readonly scopes: readonly Scope[];
+      readonly match: 'all' | 'any';
+      /** Whether a signed-in person needs none of them; the service then says what is the person's own. */
+      readonly orSession?: boolean;
+    };
 
 export const ROUTE_ACCESS = 'route-access';
 
@@ -19,6 +27,7 @@ export const SECURITY_SCHEMES = {
   header: 'apiKeyHeader',
   access: 'accessKey',
   secret: 'secretKey',
+  session: 'session',
 };
 
 /** The route needs a credential that holds all these scopes; none means any valid credential. */
@@ -31,6 +40,19 @@ export function AuthAnyOf(...scopes: Scope[]): MethodDecorator & ClassDecorator 
   return authenticated({ kind: 'scopes', scopes, match: 'any' }, [`one of ${scopes.join(', ')}`]);
 }
 
+/** The route is about the session of the person who is signed in; no key opens it. */
+export function SignedIn(): MethodDecorator & ClassDecorator {
+  return applyDecorators(
+    SetMetadata(ROUTE_ACCESS, { kind: 'session' } satisfies RouteAccess),
+    ApiSecurity(SECURITY_SCHEMES.session),
+  );
+}
+
+export const BEFORE_PASSWORD_CHANGE = 'before-password-change';
+
+/** The route also serves whoever must change the password first. */
+export const BeforePasswordChange = () => SetMetadata(BEFORE_PASSWORD_CHANGE, true);
+
 function authenticated(
   access: RouteAccess,
   shown: readonly string[],
@@ -40,6 +62,7 @@ function authenticated(
     ApiBearerAuth(SECURITY_SCHEMES.bearer),
     ApiSecurity(SECURITY_SCHEMES.header),
     ApiSecurity({ [SECURITY_SCHEMES.access]: [], [SECURITY_SCHEMES.secret]: [] }),
+    ApiSecurity(SECURITY_SCHEMES.session),
     ApiExtension('x-required-scopes', shown),
   );
 }
@@ -55,3 +78,12 @@ export const Caller = createParamDecorator((_: unknown, context: ExecutionContex
   if (!principal) throw new Error('A route without @Auth asked for its caller.');
   return principal;
 });
+
+/** The session of a caller who is signed in, as the guards established it. */
+export const CallerSession = createParamDecorator(
+  (_: unknown, context: ExecutionContext): KnownSession => {
+    const { session } = context.switchToHttp().getRequest<Request>();
+    if (!session) throw new Error('A route without @SignedIn asked for the session.');
+    return session;
+  },
+);

@@ -17,6 +17,10 @@ import { announcePairDeprecation } from './deprecation.js';
 import { presentedCredential } from './credentials.js';
 import type { PresentedCredential } from './credentials.js';
 import { toPrincipal } from './principal.js';
+import { SessionService } from './session.service.js';
+import type { KnownSession } from './session.service.js';
+
+type HeaderCredential = Exclude<PresentedCredential, { readonly kind: 'session' }>;
 
 const DAY_MS = 86_400_000;
 
@@ -32,6 +36,7 @@ export class AuthGuard implements CanActivate {
     private readonly credentials: CredentialService,
     private readonly config: AppConfig,
     private readonly metrics: Metrics,
+    private readonly sessions: SessionService,
   ) {
     this.failures = new FailureLimiter({ failuresMax: config.authFailuresPerMinute });
   }
@@ -44,7 +49,12 @@ export class AuthGuard implements CanActivate {
     const http = context.switchToHttp();
     const request = http.getRequest<Request>();
     const response = http.getResponse<Response>();
-    const presented = presentedCredential(request);
+    const presented = presentedCredential(request, this.config.sessionCookie.name);
+    if (presented.kind === 'session') {
+      const session = this.sessions.find(presented.token);
+      if (session instanceof Promise) return session.then((each) => this.enter(each, request));
+      return this.enter(session, request);
+    }
     const secret = this.secretOf(presented, request, response);
     const found = this.credentials.find(secret);
     if (found instanceof Promise) {
@@ -54,13 +64,13 @@ export class AuthGuard implements CanActivate {
   }
 
   /** The secret to look up, once its form is right. */
-  private secretOf(presented: PresentedCredential, request: Request, response: Response): string {
+  private secretOf(presented: HeaderCredential, request: Request, response: Response): string {
     switch (presented.kind) {
       case 'none':
         throw this.failure(
           request,
           'AUTHENTICATION_REQUIRED',
-          'Send an API key: Authorization: Bearer cbr_live_…',
+          'Send an API key (Authorization: Bearer cbr_live_…), or sign in.',
         );
       case 'key':
         if (!isApiKey(presented.key)) throw this.failure(request, ...INVALID);
@@ -80,7 +90,7 @@ export class AuthGuard implements CanActivate {
 
   private admit(
     credential: KnownCredential | null,
-    presented: PresentedCredential,
+    presented: HeaderCredential,
     request: Request,
     response: Response,
   ): boolean {
@@ -96,6 +106,19 @@ export class AuthGuard implements CanActivate {
       response.setHeader('Deprecation', `@${Math.floor(credential.grace.sinceMs / 1000)}`);
       response.setHeader('Sunset', new Date(credential.grace.untilMs).toUTCString());
     }
+    return true;
+  }
+
+  private enter(session: KnownSession | null, request: Request): boolean {
+    if (!session || session.expiresAtMs <= Date.now()) {
+      throw this.failure(
+        request,
+        'SESSION_INVALID',
+        'The session is over. Sign in again: POST /api/auth/login.',
+      );
+    }
+    request.principal = toPrincipal(session.grant, request.requestId, request.ip ?? '');
+    request.session = session;
     return true;
   }
 

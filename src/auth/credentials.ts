@@ -6,7 +6,8 @@ import { API_KEY_PREFIX } from './api-key-format.js';
 export type PresentedCredential =
   | { readonly kind: 'none' }
   | { readonly kind: 'key'; readonly key: string }
-  | { readonly kind: 'pair'; readonly accessKey: string; readonly secretKey: string };
+  | { readonly kind: 'pair'; readonly accessKey: string; readonly secretKey: string }
+  | { readonly kind: 'session'; readonly token: string };
 
 const NONE: PresentedCredential = { kind: 'none' };
 const BEARER = /^bearer +/i;
@@ -39,12 +40,26 @@ function singleOf(values: readonly string[]): string | undefined {
   return first;
 }
 
+/** The value of a cookie, of several with its name the first. */
+function cookieOf(request: IncomingMessage, name: string): string | undefined {
+  for (const pair of request.headers.cookie?.split(';') ?? []) {
+    const at = pair.indexOf('=');
+    if (at !== -1 && pair.slice(0, at).trim() === name) return pair.slice(at + 1).trim();
+  }
+  return undefined;
+}
+
 /**
  * Reads the credential from the headers, without judging whether it is valid.
  *
+ * A session's cookie counts only alone: a browser sends it by itself, also beside a key.
+ *
  * @throws AppError `AMBIGUOUS_CREDENTIALS` when two different ones are presented.
  */
-export function presentedCredential(request: IncomingMessage): PresentedCredential {
+export function presentedCredential(
+  request: IncomingMessage,
+  sessionCookie: string,
+): PresentedCredential {
   const authorizations = valuesOf(request, 'authorization');
   if (authorizations.length > 1) throw ambiguous();
   const authorization = authorizations[0];
@@ -56,8 +71,11 @@ export function presentedCredential(request: IncomingMessage): PresentedCredenti
     if (authorization !== undefined) throw ambiguous();
     return { kind: 'pair', accessKey: apiKey ?? '', secretKey: secret };
   }
-  if (authorization === undefined)
-    return apiKey === undefined ? NONE : { kind: 'key', key: apiKey };
+  if (authorization === undefined) {
+    if (apiKey !== undefined) return { kind: 'key', key: apiKey };
+    const token = cookieOf(request, sessionCookie);
+    return token === undefined ? NONE : { kind: 'session', token };
+  }
   // Another scheme than Bearer is a credential too, and a bad one.
   const key = BEARER.test(authorization) ? authorization.replace(BEARER, '') : '';
   if (apiKey !== undefined && apiKey !== key) throw ambiguous();

@@ -15,8 +15,10 @@ import type { Role } from './scopes.js';
 const IDLE = `interval '12 hours'`;
 const LIFETIME = `interval '7 days'`;
 
+export const SESSION_LIFETIME_MS = 7 * 86_400_000;
+
 /** The condition that the session `s` is over. */
-const SESSION_IS_OVER = `(s.seen_at <= now() - ${IDLE} OR s.created_at <= now() - ${LIFETIME})`;
+export const SESSION_IS_OVER = `(s.seen_at <= now() - ${IDLE} OR s.created_at <= now() - ${LIFETIME})`;
 
 /** A session as the guards need it: what it grants, and what its requests must bring. */
 export interface KnownSession {

@@ -1,8 +1,8 @@
 import { Global, Module } from '@nestjs/common';
-import { IdempotencyCleanup } from './idempotency-cleanup.js';
+import { Cleanup } from './cleanup.js';
 import { Metrics } from './metrics.js';
 import { Cursors } from './pagination.js';
 
 @Global()
-@Module({ providers: [Metrics, Cursors, IdempotencyCleanup], exports: [Metrics, Cursors] })
+@Module({ providers: [Metrics, Cursors, Cleanup], exports: [Metrics, Cursors] })
 export class CommonModule {}

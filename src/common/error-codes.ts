@@ -31,6 +31,12 @@ export const ERROR_CODES = {
   },
   API_KEY_REVOKED: { status: 401, meaning: 'The key was revoked for good. Create a new one.' },
   API_KEY_SUSPENDED: { status: 401, meaning: 'The key, or its owner, is suspended for now.' },
+  SESSION_INVALID: { status: 401, meaning: 'The session is over. Sign in again.' },
+  SIGN_IN_FAILED: {
+    status: 401,
+    meaning:
+      'The e-mail address or the password is wrong, the person is not active, or there were too many attempts for this address lately.',
+  },
   LEGACY_AUTH_DISABLED: {
     status: 401,
     meaning: 'This instance no longer accepts access and secret keys. Use an API key.',
@@ -43,6 +49,16 @@ export const ERROR_CODES = {
     status: 403,
     meaning:
       'Only an administrator of higher rank may do it: of the platform for what the whole instance shares, of all organizations of a person who belongs to several.',
+  },
+  SESSION_REQUIRED: { status: 403, meaning: 'Only a person who is signed in may do this, no key.' },
+  CSRF_TOKEN_INVALID: {
+    status: 403,
+    meaning:
+      'A change by a signed-in person needs the `csrfToken` of the session in `X-CSRF-Token`.',
+  },
+  PASSWORD_CHANGE_REQUIRED: {
+    status: 403,
+    meaning: 'The password was set by somebody else and must be changed before anything else.',
   },
   GRANT_EXCEEDS_OWN: {
     status: 403,

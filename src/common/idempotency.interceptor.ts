@@ -159,7 +159,9 @@ export class IdempotencyInterceptor implements NestInterceptor {
 
   private sealingKey(request: Request): Buffer {
     return createHmac('sha256', Buffer.from(this.config.secrets.sessionSecret, 'base64'))
-      .update(`idempotency\n${JSON.stringify(presentedCredential(request))}`)
+      .update(
+        `idempotency\n${JSON.stringify(presentedCredential(request, this.config.sessionCookie.name))}`,
+      )
       .digest();
   }
 }
@@ -178,12 +180,12 @@ function routeOf(request: Request): string {
  * An answer given under rights that are gone must not be given again.
  */
 function digestOf(request: Request, principal: Principal): Buffer<ArrayBuffer> {
-  const { scopes, tlpMax, papMax, organizationId, everyOrganization } = principal;
+  const { scopes, tlpMax, papMax, organizationIds, everyOrganization } = principal;
   const rights = JSON.stringify([
     [...scopes].sort(),
     tlpMax,
     papMax,
-    organizationId,
+    organizationIds,
     everyOrganization,
   ]);
   const query = request.originalUrl.split('?')[1] ?? '';

@@ -16,6 +16,9 @@ const BULK_BODY = 'bulk-body';
 
 const BULK_VALUES_MAX = 500_000;
 
+/** What somebody may send who is not yet known: an e-mail address and a password. */
+const STRANGER_BODY_BYTES_MAX = 16_384;
+
 /** The route takes bodies up to the bulk limit. */
 export const BulkBody = () => SetMetadata(BULK_BODY, true);
 
@@ -57,6 +60,7 @@ export const FileAnswer = () => SetMetadata(FILE_ANSWER, true);
 export class InputGuard implements CanActivate {
   private readonly parse: RequestHandler;
   private readonly parseBulk: RequestHandler;
+  private readonly parseSmall: RequestHandler;
   private readonly queryTakers = new WeakMap<object, boolean>();
 
   constructor(
@@ -65,6 +69,7 @@ export class InputGuard implements CanActivate {
   ) {
     this.parse = jsonParser(config.bodyBytesMax, VALUES_MAX);
     this.parseBulk = jsonParser(config.bulkBodyBytesMax, BULK_VALUES_MAX);
+    this.parseSmall = jsonParser(STRANGER_BODY_BYTES_MAX, VALUES_MAX);
   }
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
@@ -78,8 +83,12 @@ export class InputGuard implements CanActivate {
     if (!hasBody(request) || request.method === 'GET' || request.method === 'DELETE') return true;
     const use = multipartUse(this.reflector, handler);
     if (use && isMultipart(request, use)) return true;
-    const parse = this.isMarked(BULK_BODY, handler) ? this.parseBulk : this.parse;
-    return this.read(request, http.getResponse<Response>(), parse);
+    return this.read(request, http.getResponse<Response>(), this.parserOf(request, handler));
+  }
+
+  private parserOf(request: Request, handler: ReturnType<ExecutionContext['getHandler']>) {
+    if (!request.principal) return this.parseSmall;
+    return this.isMarked(BULK_BODY, handler) ? this.parseBulk : this.parse;
   }
 
   private isMarked(mark: string, handler: ReturnType<ExecutionContext['getHandler']>): boolean {

@@ -17,7 +17,8 @@ export function logRequests(logger: Pino, metrics: Metrics, usage: UsageRecorder
         { method, route: typeof route === 'string' ? route : 'none', status },
         durationMs / 1000,
       );
-      if (principal) usage.record(principal.credentialId, principal.ip, status);
+      if (principal && principal.credentialKind !== 'session')
+        usage.record(principal.credentialId, principal.ip, status);
       const path = pathOf(request);
       // Probes come every few seconds, from every balancer; only their failures are news.
       const level = path.startsWith('/health/') && status < 400 ? 'debug' : 'info';

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { NextFunction, Request, Response } from 'express';
 import type { Principal } from '../auth/principal.js';
+import type { KnownSession } from '../auth/session.service.js';
 import { withoutSecrets } from './logger.js';
 
 declare module 'express-serve-static-core' {
@@ -10,6 +11,8 @@ declare module 'express-serve-static-core' {
     /** The caller, once the guards know it. */
     principal?: Principal;
     allowedCidrs?: readonly string[];
+    /** The session of a caller who is signed in. */
+    session?: KnownSession;
     /** SHA-256 of query and body, for requests with an `Idempotency-Key`. */
     contentDigest?: Buffer;
   }

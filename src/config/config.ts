@@ -15,6 +15,8 @@ export class ConfigError extends Error {
 /** Bulk routes take larger bodies than others, by this factor at least (spec/operations.md §2). */
 const BULK_BODY_BYTES_MIN = 16 * 1024 ** 2;
 
+export const SESSION_COOKIE = 'casebender_session';
+
 /** The bucket that files are kept in. */
 export interface S3Config {
   readonly bucket: string;
@@ -34,6 +36,8 @@ export class AppConfig {
   readonly publicUrl: string;
   /** Whether `publicUrl` was set, so that it holds whatever port is listened on. */
   readonly hasPublicUrl: boolean;
+  /** Behind TLS the name binds the cookie to this host and to `Secure` (RFC 6265bis §4.1.3.2). */
+  readonly sessionCookie: { readonly name: string; readonly isSecure: boolean };
   readonly dataDir: string;
   readonly databaseUrl: string | undefined;
   readonly directDatabaseUrl: string | undefined;
@@ -68,6 +72,8 @@ export class AppConfig {
     const host = env.HOST.includes(':') ? `[${env.HOST}]` : env.HOST;
     this.publicUrl = (env.PUBLIC_URL ?? `http://${host}:${env.PORT}`).replace(/\/+$/, '');
     this.hasPublicUrl = env.PUBLIC_URL !== undefined;
+    const isSecure = this.publicUrl.startsWith('https:');
+    this.sessionCookie = { name: `${isSecure ? '__Host-' : ''}${SESSION_COOKIE}`, isSecure };
     this.dataDir = resolve(env.DATA_DIR);
     this.databaseUrl = env.DATABASE_URL;
     this.directDatabaseUrl = env.DIRECT_DATABASE_URL;

@@ -1,6 +1,7 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
+import { SECURITY_SCHEMES } from '../auth/auth.decorator.js';
 import { ERROR_CODES } from '../common/error-codes.js';
 
 type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
@@ -175,15 +176,16 @@ function errorStatuses(
   const hasBody = operation.requestBody !== undefined;
   const takesInput = hasBody || path.includes('{') || (operation.parameters ?? []).length > 0;
   return [
-    ...(isGuarded && (takesInput || method === 'post') ? [400] : []),
-    ...(isGuarded ? [401, 403] : []),
+    ...((isGuarded || hasBody) && (takesInput || method === 'post') ? [400] : []),
+    ...(isGuarded || hasBody ? [401] : []),
+    ...(isGuarded ? [403] : []),
     ...(path.includes('{') ? [404] : []),
     ...(isGuarded ? [406] : []),
     ...(isGuarded && method !== 'get' ? [409] : []),
     ...(isGuarded && method !== 'get' && path.includes('{') ? [412] : []),
     ...(hasBody ? [413, 415] : []),
     ...(isGuarded && method === 'post' ? [422] : []),
-    ...(isGuarded ? [429] : []),
+    ...(isGuarded || hasBody ? [429] : []),
     503,
   ];
 }
@@ -206,13 +208,21 @@ function curlExample(
   const flags = method === 'get' ? (isFile ? '-OJ ' : '') : `-X ${method.toUpperCase()} `;
   const lines = [
     `curl ${flags}"$URL${examplePath(operation, path)}"`,
-    ...(operation.security?.length ? ['-H "Authorization: Bearer $KEY"'] : []),
+    ...credentialFlags(operation, method),
     ...(parts ? partsOf((parts as { example?: MultipartExample }).example ?? {}) : []),
     ...(example === undefined
       ? []
       : ["-H 'Content-Type: application/json'", `-d '${JSON.stringify(example)}'`]),
   ];
   return `\`\`\`sh\n${lines.join(' \\\n  ')}\n\`\`\``;
+}
+
+/** How the caller of an example shows who it is; whoever signs in keeps the cookie. */
+function credentialFlags({ security = [] }: Operation, method: string): string[] {
+  if (security.length === 0) return method === 'post' ? ['-c cookies.txt'] : [];
+  if (security.some((scheme) => SECURITY_SCHEMES.bearer in scheme))
+    return ['-H "Authorization: Bearer $KEY"'];
+  return ['-b cookies.txt', ...(method === 'get' ? [] : ['-H "X-CSRF-Token: $CSRF_TOKEN"'])];
 }
 
 /** Parts of a multipart request by name: text, or the names of files. */

@@ -3,6 +3,7 @@ import type { OpenAPIObject } from '@nestjs/swagger';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { SECURITY_SCHEMES } from '../auth/auth.decorator.js';
 import { API_KEY_PATTERN } from '../auth/api-key-format.js';
+import { SESSION_COOKIE } from '../config/config.js';
 import { describeContract } from './contract.js';
 
 const DESCRIPTION = `
@@ -18,6 +19,11 @@ Send an API key: \`Authorization: Bearer cbr_live_…\` or \`X-Api-Key: cbr_live
 The older pair \`X-Api-Key\` (access key) and \`X-Api-Secret\` (secret key) still works and is **deprecated**:
 each answer carries \`Deprecation\`, and \`Sunset\` once the end is set. Replace a pair by
 \`POST /api/api-keys/{id}/rotate\`: it answers an API key with the same rights.
+
+### Signing in
+People sign in with \`POST /api/auth/login\`, which sets a session cookie. A session may do what the role of the
+person allows, in all organizations of the person. Requests that change something must carry the \`csrfToken\` of the
+answer in \`X-CSRF-Token\`. A cookie beside a key is ignored.
 
 ## Errors
 Errors are problem bodies (RFC 9457) with a stable \`code\`; [all codes](/docs/errors).
@@ -75,6 +81,16 @@ export function createDocument(app: NestExpressApplication): OpenAPIObject {
         description: '**Deprecated.** The secret key of an older pair. Use an API key.',
       },
       SECURITY_SCHEMES.secret,
+    )
+    .addCookieAuth(
+      SESSION_COOKIE,
+      {
+        type: 'apiKey',
+        in: 'cookie',
+        description:
+          'The session of a signed-in person, as `POST /api/auth/login` sets it; behind TLS the name has `__Host-` before it. Changes need `X-CSRF-Token` as well.',
+      },
+      SECURITY_SCHEMES.session,
     )
     .build();
   const document = SwaggerModule.createDocument(app, builder, {

@@ -68,6 +68,17 @@ describe('FailureLimiter', () => {
     expect(limiter.recordFailure('192.0.2.2', 60_000).allowed).toBe(true);
   });
 
+  it('takes back what was counted in advance', () => {
+    const limiter = new FailureLimiter({ failuresMax: 2 });
+    for (let i = 0; i < 10; i++) {
+      expect(limiter.recordFailure('192.0.2.1', i).allowed).toBe(true);
+      limiter.retract('192.0.2.1', i);
+    }
+    expect(limiter.count('192.0.2.1', 10)).toBe(0);
+    limiter.retract('192.0.2.9', 10);
+    expect(limiter.count('192.0.2.9', 10)).toBe(0);
+  });
+
   it('takes another window', () => {
     const limiter = new FailureLimiter({ failuresMax: 1, windowMs: 900_000 });
     limiter.recordFailure('someone@example.org', 0);

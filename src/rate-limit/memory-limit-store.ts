@@ -91,6 +91,11 @@ export class FailureLimiter {
     return { allowed: retryAfterSeconds === 0, retryAfterSeconds };
   }
 
+  /** Takes back a failure that was counted before it was known to be none. */
+  retract(source: string, nowMs: number = clockMs()): void {
+    this.current(addressGroup(source), nowMs).pop();
+  }
+
   /** Whether a further failure of the source would be refused, without counting one. */
   isExceeded(source: string, nowMs: number = clockMs()): boolean {
     return this.count(source, nowMs) >= this.failuresMax;

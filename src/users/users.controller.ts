@@ -12,7 +12,7 @@ import {
 } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import { Auth, Caller } from '../auth/auth.decorator.js';
+import { Auth, BeforePasswordChange, Caller } from '../auth/auth.decorator.js';
 import type { Principal } from '../auth/principal.js';
 import { CreatesAt } from '../common/answer.interceptor.js';
 import { Answers } from '../common/answers.decorator.js';
@@ -55,6 +55,7 @@ export class UsersController {
 
   @Get('me')
   @Auth()
+  @BeforePasswordChange()
   @Answers('Read the person behind the credential', userDetailSchema)
   me(@Caller() principal: Principal): Promise<UserDetail> {
     return this.users.me(principal);

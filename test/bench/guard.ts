@@ -39,6 +39,9 @@ const { CredentialDigester } = (await built(
 const { CredentialService } = (await built(
   'auth/credential.service.js',
 )) as typeof import('../../src/auth/credential.service.js');
+const { SessionService } = (await built(
+  'auth/session.service.js',
+)) as typeof import('../../src/auth/session.service.js');
 const { Metrics } = (await built(
   'common/metrics.js',
 )) as typeof import('../../src/common/metrics.js');
@@ -47,7 +50,11 @@ const { RateLimitGuard } = (await built(
 )) as typeof import('../../src/rate-limit/rate-limit.guard.js');
 
 const config = {
-  secrets: { apiKeyPepper: Buffer.alloc(32, 7).toString('base64') },
+  secrets: {
+    apiKeyPepper: Buffer.alloc(32, 7).toString('base64'),
+    sessionSecret: Buffer.alloc(32, 8).toString('base64'),
+  },
+  sessionCookie: { name: 'session', isSecure: false },
   authFailuresPerMinute: 60,
   legacyAuth: { enabled: true, sunset: undefined },
 } as AppConfig;
@@ -100,6 +107,7 @@ const authGuard = new AuthGuard(
   new CredentialService(database, new CredentialDigester(config), changes),
   config,
   new Metrics(),
+  new SessionService(database, changes, config),
 );
 const rateLimitGuard = new RateLimitGuard(reflector);
 

@@ -11,6 +11,7 @@ import {
   addCustomField,
   addKey,
   addSlaConfig,
+  addPerson,
   addTag,
   addTtp,
   addTeam,
@@ -21,6 +22,7 @@ import type { Tenant } from '../factories.js';
 import { expectProblem } from '../matchers.js';
 import { MISSING_ID, send } from '../outcomes.js';
 import type { Form } from '../outcomes.js';
+import { PASSWORD, addSignedIn, signIn } from '../sign-in.js';
 import { declaredRoutes, servedRoutes } from '../route-table.js';
 import type { DeclaredRoute } from '../route-table.js';
 
@@ -134,6 +136,8 @@ const BODIES: Readonly<Record<string, object>> = {
     organizations: [MISSING_ID],
   },
   'PATCH /api/users/:id': { firstName: 'Changed' },
+  'POST /api/auth/login': { email: 'nobody@casebender.test', password: 'not a password' },
+  'POST /api/auth/password': { current: 'not a password', next: 'four words nobody expects' },
   'PUT /api/users/:id': { firstName: 'Changed' },
   'POST /api/users/:id/password': { mustChange: false },
   'POST /api/organizations': { name: 'From the route table' },
@@ -182,6 +186,7 @@ const BODILESS = new Set([
   'DELETE /api/alert-statuses/:id',
   'DELETE /api/case-statuses/:id',
   'DELETE /api/observable-types/:id',
+  'POST /api/auth/logout',
   'DELETE /api/users/:id',
   'DELETE /api/organizations/:id',
   'PUT /api/organizations/:id/members/:userId',
@@ -383,7 +388,12 @@ describe('the route table', () => {
 
   it('makes public only what is meant to be', () => {
     const open = routes.filter(({ access }) => access?.kind === 'public').map(({ name }) => name);
-    expect(open.sort()).toEqual(['GET /docs/errors', 'GET /health/live', 'GET /health/ready']);
+    expect(open.sort()).toEqual([
+      'GET /docs/errors',
+      'GET /health/live',
+      'GET /health/ready',
+      'POST /api/auth/login',
+    ]);
   });
 
   it('is all that is served, once under /api and once under /api/v1', () => {
@@ -427,7 +437,7 @@ describe('the route table', () => {
             schema: expect.any(Object) as object,
           });
       }
-      const isGuarded = route.access?.kind === 'scopes';
+      const isGuarded = route.access?.kind !== 'public';
       expect({ route: route.name, isGuarded: operation.isGuarded }).toEqual({
         route: route.name,
         isGuarded,
@@ -439,6 +449,83 @@ describe('the route table', () => {
         if (route.path.includes(':'))
           expect(Object.keys(operation.answers)).toEqual(expect.arrayContaining(['400', '404']));
       }
+    }
+  });
+});
+
+/** Routes that only somebody who is signed in may call. */
+const ofSessions = (): DeclaredRoute[] =>
+  routes.filter((route) => route.access?.kind === 'session');
+
+describe('every route of a session', () => {
+  it('answers 401 without a cookie and with a bad one, 403 to a key, and changes nothing', async () => {
+    expect(ofSessions()).toHaveLength(3);
+    const before = await fingerprint(api.db);
+    for (const route of ofSessions()) {
+      expectProblem(await send(api.http(), probeOf(route)), 401, 'AUTHENTICATION_REQUIRED');
+      for (const token of ['', 'garbage', 'A'.repeat(43)]) {
+        const agent = api.http().set('Cookie', `casebender_session=${token}`);
+        expectProblem(await send(agent, probeOf(route)), 401, 'SESSION_INVALID');
+      }
+      expectProblem(await send(api.http(platform.key), probeOf(route)), 403, 'SESSION_REQUIRED');
+    }
+    expect(await fingerprint(api.db)).toBe(before);
+  });
+});
+
+describe('every route, to somebody who is signed in', () => {
+  it('answers 403 to a change without the token against forgery, and changes nothing', async () => {
+    const { cookie, session } = await addSignedIn(api, platform.organizationId, {
+      role: 'super-admin',
+    });
+    const stranger = await addSignedIn(api, platform.organizationId, { role: 'super-admin' });
+    const tokens = [undefined, '', session.csrfToken.slice(1), stranger.session.csrfToken];
+    const before = await fingerprint(api.db);
+    for (const route of [...guarded(), ...ofSessions()]) {
+      if (route.method === 'get') continue;
+      for (const token of tokens) {
+        const agent = api.http().set('Cookie', cookie);
+        if (token !== undefined) agent.set('X-CSRF-Token', token);
+        expectProblem(await send(agent, probeOf(route)), 403, 'CSRF_TOKEN_INVALID');
+      }
+    }
+    expect(await fingerprint(api.db)).toBe(before);
+  });
+
+  it('is closed until a password that somebody else set is changed, but for four', async () => {
+    const person = await addPerson(api.db, platform.organizationId, {
+      role: 'super-admin',
+      password: PASSWORD,
+    });
+    await api.db.rows('UPDATE users SET must_change_password = true WHERE id = $1', [
+      person.userId,
+    ]);
+    const { agent } = await signIn(api, person);
+    const before = await fingerprint(api.db);
+    const open: string[] = [];
+    for (const route of guarded()) {
+      const response = await send(agent, probeOf(route));
+      if (response.status === 403) expectProblem(response, 403, 'PASSWORD_CHANGE_REQUIRED');
+      else open.push(route.name);
+    }
+    expect(open).toEqual(['GET /api/users/me']);
+    expect(await fingerprint(api.db)).toBe(before);
+    expect((await agent.get('/api/auth/session')).body).toMatchObject({ mustChangePassword: true });
+    const next = 'four words nobody expects';
+    const changed = await agent.post('/api/auth/password').send({ current: PASSWORD, next });
+    expect(changed.status).toBe(204);
+    expect((await agent.get('/api/users')).status).toBe(200);
+    expect((await agent.post('/api/auth/logout')).status).toBe(204);
+  });
+
+  it('lets in a super-admin', async () => {
+    const { agent } = await addSignedIn(api, platform.organizationId, { role: 'super-admin' });
+    for (const route of guarded()) {
+      const { status } = await send(agent, probeOf(route));
+      expect({ route: route.name, isIn: ![401, 403, 405, 429, 500].includes(status) }).toEqual({
+        route: route.name,
+        isIn: true,
+      });
     }
   });
 });

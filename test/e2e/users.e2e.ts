@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { verifyPassword } from '../../src/auth/passwords.js';
 import { ROLES, SCOPE_NAMES } from '../../src/auth/scopes.js';
@@ -18,7 +17,7 @@ import {
 } from '../factories.js';
 import type { Person, PersonOptions, Tenant } from '../factories.js';
 import { expectInvalid, expectMatches, expectProblem } from '../matchers.js';
-import { MISSING_ID as MISSING, outcomesOf } from '../outcomes.js';
+import { MISSING_ID as MISSING, outcomesOf, within1s } from '../outcomes.js';
 
 let api: TestApp;
 let tenant: Tenant;
@@ -83,17 +82,6 @@ async function goneAndForeign(): Promise<readonly string[]> {
   const gone = await colleague();
   expect((await http.delete(`/api/users/${gone.userId}`)).status).toBe(204);
   return [gone.userId, other.userId];
-}
-
-/** Within a second, what the other process is asked becomes this. */
-async function within1s(ask: () => Promise<number>, wanted: number): Promise<void> {
-  const end = performance.now() + 1_000;
-  let status = await ask();
-  while (status !== wanted && performance.now() < end) {
-    await sleep(20);
-    status = await ask();
-  }
-  expect(status).toBe(wanted);
 }
 
 describe('GET /users', () => {
