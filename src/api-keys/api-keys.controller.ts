@@ -13,7 +13,7 @@ import {
 import { ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import { z } from 'zod';
-import { Auth, Caller } from '../auth/auth.decorator.js';
+import { AuthOrSession, Caller } from '../auth/auth.decorator.js';
 import { announcePairDeprecation } from '../auth/deprecation.js';
 import type { Principal } from '../auth/principal.js';
 import { CreatesAt } from '../common/answer.interceptor.js';
@@ -58,8 +58,10 @@ export class ApiKeysController {
   ) {}
 
   @Get()
-  @Auth('admin:*')
-  @Answers('List API keys, newest first', z.array(apiKeySchema))
+  @AuthOrSession('admin:*')
+  @Answers('List API keys, newest first', z.array(apiKeySchema), {
+    description: 'Administrators see those of their organizations, who is signed in the own.',
+  })
   list(
     @Caller() principal: Principal,
     @Query({ schema: apiKeyListQuery }) query: ApiKeyListQuery,
@@ -68,7 +70,7 @@ export class ApiKeysController {
   }
 
   @Post()
-  @Auth('admin:*')
+  @AuthOrSession('admin:*')
   @CreatesAt('api-keys')
   @Header('Cache-Control', 'no-store')
   @Answers('Create an API key, shown this once', newApiKeySchema, { status: 201 })
@@ -80,7 +82,7 @@ export class ApiKeysController {
   }
 
   @Post('legacy')
-  @Auth('admin:*')
+  @AuthOrSession('admin:*')
   @CreatesAt('api-keys')
   @Header('Cache-Control', 'no-store')
   @Answers('Create a deprecated access and secret key', newKeyPairSchema, { status: 201 })
@@ -94,21 +96,21 @@ export class ApiKeysController {
   }
 
   @Get('tiers')
-  @Auth('admin:*')
+  @AuthOrSession('admin:*')
   @Answers('List the tiers and their limits', z.array(tierRowSchema))
   tiers(): TierRow[] {
     return this.apiKeys.tiers();
   }
 
   @Get('scopes')
-  @Auth('admin:*')
+  @AuthOrSession('admin:*')
   @Answers('List the scopes and what they allow', z.array(scopeRowSchema))
   scopes(): ScopeRow[] {
     return this.apiKeys.scopes();
   }
 
   @Get(':id')
-  @Auth('admin:*')
+  @AuthOrSession('admin:*')
   @Answers('Read an API key', apiKeySchema)
   get(
     @Caller() principal: Principal,
@@ -118,7 +120,7 @@ export class ApiKeysController {
   }
 
   @Patch(':id')
-  @Auth('admin:*')
+  @AuthOrSession('admin:*')
   @Answers('Change an API key', apiKeySchema)
   update(
     @Caller() principal: Principal,
@@ -130,7 +132,7 @@ export class ApiKeysController {
   }
 
   @Delete(':id')
-  @Auth('admin:*')
+  @AuthOrSession('admin:*')
   @Answers('Revoke an API key', null)
   async remove(
     @Caller() principal: Principal,
@@ -141,7 +143,7 @@ export class ApiKeysController {
   }
 
   @Post(':id/suspend')
-  @Auth('admin:*')
+  @AuthOrSession('admin:*')
   @Answers('Suspend an API key', apiKeySchema)
   suspend(
     @Caller() principal: Principal,
@@ -152,7 +154,7 @@ export class ApiKeysController {
   }
 
   @Post(':id/activate')
-  @Auth('admin:*')
+  @AuthOrSession('admin:*')
   @Answers('Activate a suspended API key', apiKeySchema)
   activate(
     @Caller() principal: Principal,
@@ -163,7 +165,7 @@ export class ApiKeysController {
   }
 
   @Post(':id/revoke')
-  @Auth('admin:*')
+  @AuthOrSession('admin:*')
   @Answers('Revoke an API key for good', apiKeySchema)
   revoke(
     @Caller() principal: Principal,
@@ -174,7 +176,7 @@ export class ApiKeysController {
   }
 
   @Post(':id/rotate')
-  @Auth('admin:*')
+  @AuthOrSession('admin:*')
   @CreatesAt('api-keys')
   @Header('Cache-Control', 'no-store')
   @Answers('Replace an API key, with a grace for the old one', newApiKeySchema, { status: 201 })
@@ -188,7 +190,7 @@ export class ApiKeysController {
   }
 
   @Get(':id/usage')
-  @Auth('admin:*')
+  @AuthOrSession('admin:*')
   @Answers('Read the use of an API key per hour, over the last 30 days', z.array(usageSchema))
   usage(
     @Caller() principal: Principal,

@@ -6,7 +6,8 @@ import { AuditService } from '../audit/audit.service.js';
 import { apiKeyLast4, apiKeyPrefix, generateApiKey } from '../auth/api-key-format.js';
 import { CredentialDigester, pairSecret } from '../auth/credential-digest.js';
 import type { Principal } from '../auth/principal.js';
-import { SCOPES, SCOPE_NAMES, isRoleAtMost } from '../auth/scopes.js';
+import { assertScope } from '../auth/scope.guard.js';
+import { SCOPES, SCOPE_NAMES, hasScope, isRoleAtMost } from '../auth/scopes.js';
 import type { Role, Scope } from '../auth/scopes.js';
 import { defined } from '../common/defined.js';
 import { referencesNotFound } from '../common/errors.js';
@@ -130,6 +131,7 @@ export class ApiKeysService {
     return this.change(principal, id, precondition, 'key.updated', async (tx, row) => {
       if (row.state === 'revoked')
         throw keyState('A revoked key cannot be changed. Create a new one.');
+      assertMayExpire(principal, input.expiresAt);
       const isMoreThanWords = Object.keys(input).some((field) => !WORDS.has(field));
       if (isMoreThanWords) {
         await this.assertWithinBounds(tx, principal, row.ownerId, {
@@ -245,6 +247,7 @@ export class ApiKeysService {
     material: Material,
   ): Promise<ApiKeyRow> {
     const ownerId = input.ownerId ?? principal.userId;
+    if (ownerId !== principal.userId) assertScope(principal, 'admin:*');
     const organizationId = await this.organizationOf(tx, principal, ownerId, input.organizationId);
     const owner = await tx.user.findFirst({ where: { id: ownerId }, select: PERSON });
     const rights = {
@@ -254,13 +257,7 @@ export class ApiKeysService {
       papMax: input.papMax ?? Math.min(principal.papMax, owner?.papMax ?? 0),
     };
     await this.assertWithinBounds(tx, principal, ownerId, rights);
-    if (
-      input.expiresAt === null &&
-      principal.role !== 'super-admin' &&
-      principal.role !== 'org-admin'
-    ) {
-      throw keyExceedsCreator('only administrators may create keys that never expire');
-    }
+    assertMayExpire(principal, input.expiresAt);
     const { expiresAt = new Date(Date.now() + KEY_LIFETIME_MS).toISOString() } = input;
     const row = await this.store(
       tx,
@@ -451,11 +448,18 @@ export class ApiKeysService {
   }
 }
 
-/** Keys of the caller's tenants; all for platform administrators. */
+/** Administrators see the keys of their tenants, of the platform all, and everybody else their own. */
 function visibleKeys(principal: Principal): Prisma.CredentialWhereInput {
+  if (!hasScope(principal.scopes, 'admin:*')) return { ownerId: principal.userId };
   return principal.everyOrganization
     ? {}
     : { organizationId: { in: [...principal.organizationIds] } };
+}
+
+/** @throws AppError `KEY_EXCEEDS_CREATOR` for a key that never expires, unless by an administrator. */
+function assertMayExpire({ role }: Principal, expiresAt: string | null | undefined): void {
+  if (expiresAt !== null || role === 'super-admin' || role === 'org-admin') return;
+  throw keyExceedsCreator('only administrators may have keys that never expire');
 }
 
 /** The rights a stored key has. */

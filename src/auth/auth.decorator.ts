@@ -40,6 +40,11 @@ export function AuthAnyOf(...scopes: Scope[]): MethodDecorator & ClassDecorator 
   return authenticated({ kind: 'scopes', scopes, match: 'any' }, [`one of ${scopes.join(', ')}`]);
 }
 
+/** The route needs these scopes, or somebody who is signed in and has a share of it without them. */
+export function AuthOrSession(...scopes: Scope[]): MethodDecorator & ClassDecorator {
+  return authenticated({ kind: 'scopes', scopes, match: 'all', orSession: true }, scopes);
+}
+
 /** The route is about the session of the person who is signed in; no key opens it. */
 export function SignedIn(): MethodDecorator & ClassDecorator {
   return applyDecorators(

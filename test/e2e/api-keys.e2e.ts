@@ -9,15 +9,18 @@ import {
 } from '../../src/api-keys/api-keys.schema.js';
 import type { ApiKey, NewApiKey, NewKeyPair } from '../../src/api-keys/api-keys.schema.js';
 import { isApiKey } from '../../src/auth/api-key-format.js';
+import { ROLES } from '../../src/auth/scopes.js';
+import type { Role, Scope } from '../../src/auth/scopes.js';
 import { startTestApp } from '../app.js';
 import type { Agent, TestApp } from '../app.js';
 import { TEST_ENVIRONMENT } from '../environment.js';
-import { addKey, addPerson, createTenant } from '../factories.js';
+import { addKey, addMember, addPerson, createTenant } from '../factories.js';
 import type { Tenant } from '../factories.js';
 import { expectInvalid, expectMatches, expectProblem } from '../matchers.js';
-import { MISSING_ID, nextLink, outcomesOf, readAll, send } from '../outcomes.js';
+import { MISSING_ID, nextLink, outcomesOf, readAll, send, within1s } from '../outcomes.js';
 import type { Probe } from '../outcomes.js';
 import { brief } from '../record-fields.js';
+import { addSignedIn } from '../sign-in.js';
 
 let api: TestApp;
 /** An organization whose administrator creates the keys. */
@@ -835,5 +838,105 @@ describe('a key and its owner', () => {
     expect((await api.http(person.key).get('/api/alerts')).status).toBe(200);
     const probe = { method: 'get' as const, path: () => '/api/api-keys' };
     expectProblem(await send(api.http(person.key), probe), 403, 'INSUFFICIENT_SCOPE');
+  });
+});
+
+describe('a person who is signed in', () => {
+  const MAY_HOLD: Readonly<Record<Role, readonly Scope[]>> = {
+    'super-admin': ['alerts:read', 'alerts:write', 'admin:*'],
+    'org-admin': ['alerts:read', 'alerts:write', 'admin:*'],
+    'team-lead': ['alerts:read', 'alerts:write'],
+    analyst: ['alerts:read', 'alerts:write'],
+    integration: ['alerts:read', 'alerts:write'],
+    'read-only': ['alerts:read'],
+  };
+
+  it.each(ROLES)('creates keys with the scopes of a %s and no more', async (role) => {
+    const { agent, userId } = await addSignedIn(api, tenant.organizationId, { role });
+    for (const scope of ['alerts:read', 'alerts:write', 'admin:*'] as const) {
+      const response = await agent.post('/api/api-keys').send({ ...BODY, scopes: [scope] });
+      if (MAY_HOLD[role].includes(scope)) {
+        expect(response.status).toBe(201);
+        const { key } = expectMatches(newApiKeySchema, response.body);
+        expect((await use(key)).body).toMatchObject({ id: userId });
+      } else expectProblem(response, 403, 'KEY_EXCEEDS_CREATOR');
+    }
+  });
+
+  it('creates keys for each of the own organizations and within the own tier and clearance', async () => {
+    const { agent, userId } = await addSignedIn(api, tenant.organizationId, {
+      tierMax: 'standard',
+      tlpMax: 2,
+      papMax: 1,
+    });
+    await addMember(api.db, other.organizationId, userId);
+    await api.db.rows(`SELECT pg_notify('casebender_changes', 'credentials')`);
+    const organizationId = other.organizationId;
+    const post = (more: object) => agent.post('/api/api-keys').send({ ...BODY, ...more });
+    await within1s(async () => (await post({ organizationId })).status, 201);
+    const created = (await post({ organizationId })).body as NewApiKey;
+    expect(created).toMatchObject({ organizationId, ownerId: userId, tlpMax: 2, papMax: 1 });
+    for (const excess of [
+      { tier: 'professional' },
+      { tlpMax: 3 },
+      { papMax: 2 },
+      { expiresAt: null },
+    ])
+      expectProblem(await post(excess), 403, 'KEY_EXCEEDS_CREATOR');
+    const foreign = await createTenant(api.db);
+    expectInvalid(
+      await post({ organizationId: foreign.organizationId }),
+      ['organizationId'],
+      'REFERENCE_NOT_FOUND',
+    );
+  });
+
+  it('sees, changes, rotates and revokes the own keys', async () => {
+    const { agent } = await addSignedIn(api, tenant.organizationId);
+    const { id } = await create({}, agent);
+    const path = `/api/api-keys/${id}`;
+    expect(((await agent.get('/api/api-keys')).body as ApiKey[]).map((key) => key.id)).toEqual([
+      id,
+    ]);
+    expect((await agent.get(path)).status).toBe(200);
+    expect((await agent.patch(path).send({ name: 'Renamed' })).status).toBe(200);
+    const forever = await agent.patch(path).send({ expiresAt: null });
+    expectProblem(forever, 403, 'KEY_EXCEEDS_CREATOR');
+    const more = await agent.patch(path).send({ scopes: ['admin:*'] });
+    expectProblem(more, 403, 'KEY_EXCEEDS_CREATOR');
+    expect((await agent.post(`${path}/suspend`)).status).toBe(200);
+    expect((await agent.post(`${path}/activate`)).status).toBe(200);
+    expect((await agent.get(`${path}/usage`)).status).toBe(200);
+    expect((await agent.post(`${path}/rotate`)).status).toBe(201);
+    expect((await agent.delete(path)).status).toBe(204);
+    expect((await agent.get('/api/api-keys/tiers')).status).toBe(200);
+    expect((await agent.get('/api/api-keys/scopes')).status).toBe(200);
+    const pair = await agent.post('/api/api-keys/legacy').send(BODY);
+    expect(pair.status).toBe(201);
+  });
+
+  it("finds no key of a colleague, and creates none in a colleague's name", async () => {
+    const { agent } = await addSignedIn(api, tenant.organizationId, { role: 'team-lead' });
+    const path = `/api/api-keys/${tenant.keyId}`;
+    for (const request of [
+      agent.get(path),
+      agent.patch(path).send({ name: 'x' }),
+      agent.delete(path),
+      agent.post(`${path}/rotate`),
+      agent.post(`${path}/suspend`),
+      agent.get(`${path}/usage`),
+    ])
+      expectProblem(await request, 404, 'API_KEY_NOT_FOUND');
+    const named = await agent.post('/api/api-keys').send({ ...BODY, ownerId: tenant.userId });
+    expectProblem(named, 403, 'INSUFFICIENT_SCOPE');
+  });
+
+  it('administers the keys of the organization as its administrator', async () => {
+    const { agent } = await addSignedIn(api, tenant.organizationId, { role: 'org-admin' });
+    expect((await agent.get(`/api/api-keys/${tenant.keyId}`)).status).toBe(200);
+    const owner = await addPerson(api.db, tenant.organizationId);
+    expect(await create({ ownerId: owner.userId }, agent)).toMatchObject({ ownerId: owner.userId });
+    const theirs = await agent.get(`/api/api-keys/${other.keyId}`);
+    expectProblem(theirs, 404, 'API_KEY_NOT_FOUND');
   });
 });
