@@ -246,7 +246,6 @@ export const sightingSchema = z
 export type CreateObservable = z.output<typeof createObservableSchema>;
 export type FileObservables = z.output<typeof fileObservablesSchema>;
 export type ChildObservable = z.output<typeof childObservableSchema>;
-export type BulkObservable = z.output<typeof bulkObservableSchema>;
 export type BulkCreateObservables = z.output<typeof bulkCreateObservablesSchema>;
 export type BulkCreatedObservables = z.output<typeof bulkCreatedObservablesSchema>;
 export type UpdateObservable = z.output<typeof updateObservableSchema>;
