@@ -42,13 +42,15 @@ export type Actor = Pick<
 
 /** The entry that says the caller did this. */
 export function toAuditRow(principal: Actor, event: AuditEvent): AuditRow {
+  const actorKind = actorKindOf(principal);
+  const isKnown = actorKind !== 'system';
   return {
     id: uuidv7(),
     organizationId:
       event.organizationId === undefined ? principal.organizationId : event.organizationId,
-    actorKind: actorKindOf(principal),
-    actorId: principal.userId,
-    credentialId: principal.credentialId,
+    actorKind,
+    actorId: isKnown ? principal.userId : null,
+    credentialId: isKnown ? principal.credentialId : null,
     action: event.action,
     targetKind: event.targetKind,
     targetId: event.targetId,
@@ -75,8 +77,11 @@ export function toSystemAuditRow(event: AuditEvent): AuditRow {
   };
 }
 
-/** Whether a person did it by hand, or a key for the person. */
-export function actorKindOf({ credentialKind }: Pick<Actor, 'credentialKind'>): 'user' | 'apiKey' {
+/** Whether a person did it by hand, a key for the person, or somebody at the server's terminal. */
+export function actorKindOf({
+  credentialKind,
+}: Pick<Actor, 'credentialKind'>): 'user' | 'apiKey' | 'system' {
+  if (credentialKind === 'terminal') return 'system';
   return credentialKind === 'session' ? 'user' : 'apiKey';
 }
 

@@ -5,7 +5,8 @@ import type { Role, Scope } from './scopes.js';
 /** What a credential grants, already narrowed to what its owner may do now. */
 export interface Grant {
   readonly credentialId: string;
-  readonly credentialKind: 'key' | 'pair' | 'session';
+  /** A person at the server's terminal has no credential, and no session either. */
+  readonly credentialKind: 'key' | 'pair' | 'session' | 'terminal';
   readonly credentialName: string;
   readonly userId: string;
   readonly userEmail: string;

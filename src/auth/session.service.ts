@@ -17,6 +17,9 @@ const LIFETIME = `interval '7 days'`;
 
 export const SESSION_LIFETIME_MS = 7 * 86_400_000;
 
+/** 256 random bits in base64url. */
+const TOKEN = /^[\w-]{43}$/;
+
 /** The condition that the session `s` is over. */
 export const SESSION_IS_OVER = `(s.seen_at <= now() - ${IDLE} OR s.created_at <= now() - ${LIFETIME})`;
 
@@ -95,6 +98,7 @@ export class SessionService {
    * Answers without a promise when the cache knows, which is the usual case.
    */
   find(token: string): KnownSession | null | Promise<KnownSession | null> {
+    if (!TOKEN.test(token)) return null;
     const digest = this.digest('session', token);
     const cacheKey = digest.toString('latin1');
     const kept = this.cache.peek(cacheKey);

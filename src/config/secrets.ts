@@ -11,7 +11,7 @@ export interface Secrets {
   /** Keys the digests of credentials (base64, 32 bytes). */
   readonly apiKeyPepper: string;
   readonly apiKeyPepperPrevious: string | undefined;
-  /** Signs cursors and sessions (base64, 32 bytes). */
+  /** Keys the digests of sessions and signs cursors (base64, 32 bytes). */
   readonly sessionSecret: string;
   /** Of the embedded database's only role. */
   readonly databasePassword: string;

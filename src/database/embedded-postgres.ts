@@ -99,6 +99,28 @@ export async function startEmbeddedPostgres(
   }
 }
 
+/**
+ * The address of the database that runs on the data directory, or null when it is not running.
+ *
+ * @throws EmbeddedPostgresError when there is no database.
+ */
+export async function findEmbeddedPostgres(
+  options: Pick<EmbeddedPostgresOptions, 'dataDir' | 'port' | 'password'>,
+): Promise<string | null> {
+  const ignore = () => undefined;
+  const { dir, account } = await findPlace(await realpath(options.dataDir), ignore);
+  if (!(await hasCluster(dir))) {
+    throw new EmbeddedPostgresError(
+      `There is no database in ${options.dataDir} yet: start the server first, or set DATA_DIR or DATABASE_URL as for the server.`,
+    );
+  }
+  const tools = await prepareTools(account, ignore);
+  const { port, password } = options;
+  const cluster: Cluster = { dir, tools, password, port, onNote: ignore };
+  const running = await runningPort(cluster);
+  return running === null ? null : urlOf(cluster, running, databaseName);
+}
+
 async function startLocked(
   dataDir: string,
   options: EmbeddedPostgresOptions,

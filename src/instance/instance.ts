@@ -1,6 +1,7 @@
 import http from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { INestApplicationContext } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { createApp } from '../app.setup.js';
 import { CredentialDigester } from '../auth/credential-digest.js';
@@ -79,7 +80,8 @@ async function serve(
   await first?.commit();
   const url = urlOf(config, server);
   if (first) print(banner(config, config.hasPublicUrl ? config.publicUrl : url, first.secrets));
-  else await warnOfOtherPepper(app.get(Database), app.get(CredentialDigester), print);
+  const warning = await otherPepper(app);
+  if (warning !== null) print(warning);
   print(`listening on ${url}`);
 
   return {
@@ -94,20 +96,16 @@ async function serve(
   };
 }
 
-/** Says so when no stored key can be found: they were digested under another pepper. */
-async function warnOfOtherPepper(
-  database: Database,
-  digester: CredentialDigester,
-  print: (text: string) => void,
-): Promise<void> {
-  const stored = await database.prisma.credential.count();
-  const known = await database.prisma.credential.count({
-    where: { pepperId: { in: digester.pepperIds } },
-  });
-  if (stored === 0 || known > 0) return;
-  print(
+/** What to do when no stored key can be found, as they were digested under another pepper; else null. */
+export async function otherPepper(app: INestApplicationContext): Promise<string | null> {
+  const { credential } = app.get(Database).prisma;
+  const { pepperIds } = app.get(CredentialDigester);
+  const stored = await credential.count();
+  const known = await credential.count({ where: { pepperId: { in: pepperIds } } });
+  if (stored === 0 || known > 0) return null;
+  return (
     'API_KEY_PEPPER is not the one that the stored keys were made with: none of them works. ' +
-      'Restore it (DATA_DIR/secrets.json), or set it as API_KEY_PEPPER_PREVIOUS.',
+    'Restore it (DATA_DIR/secrets.json), or set it as API_KEY_PEPPER_PREVIOUS.'
   );
 }
 

@@ -304,7 +304,7 @@ describe('405', () => {
     ['patch', '/api/alerts', 'GET, HEAD, POST'],
     ['delete', '/api/cases', 'GET, HEAD, POST'],
     ['post', `/api/alerts/${MISSING_ID}`, 'DELETE, GET, HEAD, PATCH, PUT'],
-    ['put', '/api/users/me', 'GET, HEAD'],
+    ['put', '/api/auth/session', 'GET, HEAD'],
     ['get', `/api/api-keys/${MISSING_ID}/rotate`, 'POST'],
     ['post', '/health/live', 'GET, HEAD'],
     ['delete', '/api/v1/observables', 'GET, HEAD, POST'],

@@ -12,6 +12,7 @@ import { databaseUrl } from '../database.js';
 import { ADMIN_API_KEY, TEST_ENVIRONMENT } from '../environment.js';
 
 const MAIN = resolve('dist/main.js');
+const ADMIN = resolve('dist/admin.js');
 const running = new Set<ChildProcess>();
 const directories: string[] = [];
 
@@ -445,5 +446,131 @@ describe('an instance with DATABASE_URL', () => {
     expect(servers.filter((server) => server.stdout.includes('First start.'))).toHaveLength(1);
     for (const server of servers) server.kill('SIGTERM');
     expect(await Promise.all(servers.map((server) => server.exitCode))).toEqual([0, 0, 0]);
+  });
+});
+
+describe('npm run admin', () => {
+  let dataDir: string;
+  let server: ServerProcess;
+  let clusterDir: string;
+  const EMAIL = 'admin@localhost.local';
+
+  /** What a person at the terminal sees. */
+  async function atTerminal(env: NodeJS.ProcessEnv, ...args: string[]) {
+    const child = spawn(process.execPath, [ADMIN, ...args], {
+      env: { PATH: process.env.PATH, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    running.add(child);
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    const [code] = (await once(child, 'close')) as [number | null];
+    running.delete(child);
+    return { code, stdout, stderr, lines: stdout.trimEnd().split('\n') };
+  }
+
+  const login = (password: string) =>
+    fetch(`${server.url}/api/auth/login`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ email: EMAIL, password }),
+    });
+
+  const session = (cookie: string) =>
+    fetch(`${server.url}/api/auth/session`, { headers: { cookie } });
+
+  beforeAll(async () => {
+    dataDir = join(await freshDirectory(), 'data');
+    server = await ServerProcess.listening({ DATA_DIR: dataDir });
+    clusterDir =
+      /the database is in (\S+)\.$/m.exec(server.stdout)?.[1] ?? join(dataDir, 'postgres');
+  });
+
+  afterAll(async () => {
+    server.kill('SIGTERM');
+    await server.exitCode;
+    await rm(clusterDir, { recursive: true, force: true });
+  });
+
+  it('resets a password while the server runs, and ends the sessions within a second', async () => {
+    const first = await login(/│ Password +(\S+)/.exec(server.stdout)?.[1] ?? '');
+    expect(first.status).toBe(200);
+    const [cookie = ''] = first.headers.getSetCookie();
+    expect((await session(cookie)).status).toBe(200);
+    const { code, lines, stderr } = await atTerminal(
+      { DATA_DIR: dataDir },
+      'reset-password',
+      EMAIL.toUpperCase(),
+    );
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(lines).toEqual([
+      `Password of ${EMAIL}, to be changed at the next sign-in:`,
+      expect.stringMatching(/^[\w-]{20}$/) as string,
+    ]);
+    await sleep(1_000);
+    expect((await session(cookie)).status).toBe(401);
+    const again = await login(lines[1] ?? '');
+    expect(await again.json()).toMatchObject({ mustChangePassword: true });
+  });
+
+  it('creates a key of a person with what was asked for, and at most what the role may hold', async () => {
+    const { code, lines } = await atTerminal(
+      { DATA_DIR: dataDir },
+      ...['create-key', EMAIL, '--name', 'Found again', '--scopes', 'alerts:read,users:read'],
+      ...['--tier', 'basic', '--days', '2'],
+    );
+    expect(code).toBe(0);
+    const key = lines.at(-1) ?? '';
+    const answer = await server.get('/api/users/me', key);
+    expect(answer.headers.get('x-ratelimit-limit')).toBe('60');
+    expect(await answer.json()).toMatchObject({ email: EMAIL });
+    expect((await server.get('/api/cases', key)).status).toBe(403);
+  });
+
+  it('works on the database of a server that is stopped, and leaves it stopped', async () => {
+    server.kill('SIGTERM');
+    expect(await server.exitCode).toBe(0);
+    const { code, lines, stderr } = await atTerminal({ DATA_DIR: dataDir }, 'create-key', EMAIL);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(existsSync(join(clusterDir, 'postmaster.pid'))).toBe(false);
+    server = await ServerProcess.listening({ DATA_DIR: dataDir });
+    const answer = await server.get('/api/api-keys', lines.at(-1) ?? '');
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toMatchObject([
+      { name: 'Created at the terminal', scopes: expect.arrayContaining(['admin:*']) as string[] },
+      { name: 'Found again' },
+      {},
+    ]);
+  });
+
+  it.each([
+    ['no command', [], /^Usage:/],
+    ['an unknown command', ['constructor', EMAIL], /^Usage:/],
+    ['no address', ['reset-password'], /^Usage:/],
+    ['an unknown option', ['create-key', EMAIL, '--force'], /^Usage:/],
+    ['an unknown address', ['reset-password', 'nobody@localhost.local'], /^Nobody has /],
+    ['an unknown scope', ['create-key', EMAIL, '--scopes', 'everything'], /scopes/],
+    ['no time', ['create-key', EMAIL, '--days', '0'], /expiresAt/],
+  ])('says what is wrong with %s, and exits with 2', async (_, args, told) => {
+    const { code, stdout, stderr } = await atTerminal({ DATA_DIR: dataDir }, ...args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(told);
+  });
+
+  it('makes no database where there is none', async () => {
+    const empty = await freshDirectory();
+    const { code, stderr } = await atTerminal({ DATA_DIR: empty }, 'reset-password', EMAIL);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^No server has run in /);
+    expect(existsSync(join(empty, 'secrets.json'))).toBe(false);
+  });
+
+  it('refuses a key that would not work: the pepper is another one', async () => {
+    const env = { DATA_DIR: dataDir, API_KEY_PEPPER: Buffer.alloc(32, 'other').toString('base64') };
+    const { code, stderr } = await atTerminal(env, 'create-key', EMAIL);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^API_KEY_PEPPER is not the one/);
   });
 });

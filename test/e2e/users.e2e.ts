@@ -6,6 +6,7 @@ import { userDetailSchema, userWithPasswordSchema } from '../../src/users/users.
 import type { UserDetail, UserWithPassword } from '../../src/users/users.schema.js';
 import { startTestApp } from '../app.js';
 import type { Agent, TestApp } from '../app.js';
+import { databaseUrl } from '../database.js';
 import {
   addKey,
   addMember,
@@ -799,28 +800,23 @@ describe.each(ROLES)('an actor with the role %s', (actorRole) => {
 });
 
 describe('the last super-admin', () => {
-  /** Other super-admins of this database, inactive until the test is over. */
-  let hidden: readonly { readonly id: string }[] = [];
+  /** On a database of its own, where nobody else needs a super-admin. */
+  let alone: TestApp;
+
+  beforeAll(async () => {
+    alone = await startTestApp({ DATABASE_URL: await databaseUrl('super_admins') });
+  });
+
+  afterAll(() => alone.close());
 
   /** Two super-admins, and no other that is active. */
   async function onlyTwo(): Promise<readonly [Tenant, Tenant]> {
-    const two = [
-      await createTenant(api.db, { role: 'super-admin' }),
-      await createTenant(api.db, { role: 'super-admin' }),
-    ] as const;
-    hidden = await api.db.rows<{ id: string }>(
-      `UPDATE users SET status = 'invited' WHERE role = 'super-admin' AND status = 'active'
-       AND id <> ALL($1::uuid[]) RETURNING id`,
-      [two.map(({ userId }) => userId)],
-    );
-    return two;
+    await alone.db.rows(`UPDATE users SET status = 'inactive'`);
+    return [
+      await createTenant(alone.db, { role: 'super-admin' }),
+      await createTenant(alone.db, { role: 'super-admin' }),
+    ];
   }
-
-  afterEach(async () => {
-    await api.db.rows(`UPDATE users SET status = 'active' WHERE id = ANY($1::uuid[])`, [
-      hidden.map(({ id }) => id),
-    ]);
-  });
 
   it.each([
     ['demoted', (agent: Agent, path: string) => agent.patch(path).send({ role: 'org-admin' }), 200],
@@ -832,7 +828,7 @@ describe('the last super-admin', () => {
     ['deleted', (agent: Agent, path: string) => agent.delete(path), 204],
   ] as const)('is not %s: 409', async (_, end, status) => {
     const [one, two] = await onlyTwo();
-    const agent = api.http(one.key);
+    const agent = alone.http(one.key);
     expect((await end(agent, `/api/users/${two.userId}`)).status).toBe(status);
     expectProblem(await end(agent, `/api/users/${one.userId}`), 409, 'LAST_SUPER_ADMIN');
     expect((await agent.get('/api/users/me')).body).toMatchObject({
@@ -845,10 +841,10 @@ describe('the last super-admin', () => {
     for (let round = 0; round < 10; round++) {
       const [one, two] = await onlyTwo();
       const answers = await Promise.all([
-        api.http(one.key).patch(`/api/users/${two.userId}`).send({ role: 'analyst' }),
-        api.http(two.key).patch(`/api/users/${one.userId}`).send({ role: 'analyst' }),
+        alone.http(one.key).patch(`/api/users/${two.userId}`).send({ role: 'analyst' }),
+        alone.http(two.key).patch(`/api/users/${one.userId}`).send({ role: 'analyst' }),
       ]);
-      const { count } = await api.db.row<{ count: number }>(
+      const { count } = await alone.db.row<{ count: number }>(
         `SELECT count(*)::int AS count FROM users WHERE role = 'super-admin' AND status = 'active' AND deleted_at IS NULL`,
       );
       expect({ statuses: answers.map(({ status }) => status), count }).toEqual({

@@ -1,0 +1,196 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { NestFactory } from '@nestjs/core';
+import type { INestApplicationContext } from '@nestjs/common';
+import { v7 as uuidv7 } from 'uuid';
+import { z } from 'zod';
+import { ApiKeysService } from '../api-keys/api-keys.service.js';
+import { createApiKeySchema } from '../api-keys/api-keys.schema.js';
+import { AppModule } from '../app.module.js';
+import type { Principal } from '../auth/principal.js';
+import { SCOPE_NAMES, scopesOfRole } from '../auth/scopes.js';
+import type { Role } from '../auth/scopes.js';
+import { NO_PRECONDITION } from '../common/etag.js';
+import { AppConfig, parseEnvironment } from '../config/config.js';
+import type { Environment } from '../config/config.schema.js';
+import { loadSecrets } from '../config/secrets.js';
+import type { Secrets } from '../config/secrets.js';
+import { Database } from '../database/database.service.js';
+import { findEmbeddedPostgres, startEmbeddedPostgres } from '../database/embedded-postgres.js';
+import { otherPepper } from './instance.js';
+import { UsersService } from '../users/users.service.js';
+
+const USAGE = `Usage:
+  npm run admin -- reset-password <email>
+      gives the person a password to be changed at the next sign-in, and ends the sessions
+  npm run admin -- create-key <email> [--name <text>] [--scopes <a,b>] [--tier <tier>] [--days <n>]
+      creates an API key of the person: by default with all that the role may hold, for a year
+
+It works on the database that the server is configured for, whether the server runs or not.`;
+
+/** What a person at the terminal asked for, wrongly. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** Does what the arguments say and prints what came of it, secrets once. For whoever may read the server's secrets. */
+export async function runCommand(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  print: (text: string) => void,
+): Promise<void> {
+  const { command, email, options } = parse(args);
+  const environment = parseEnvironment(env);
+  const { DATABASE_URL, DATA_DIR } = environment;
+  if (DATABASE_URL === undefined && !existsSync(join(DATA_DIR, 'secrets.json'))) {
+    throw new UsageError(
+      `No server has run in ${DATA_DIR}: set DATA_DIR or DATABASE_URL as for the server.`,
+    );
+  }
+  const secrets = loadSecrets(environment);
+  const database = await openDatabase(environment, secrets);
+  try {
+    const config = new AppConfig({ ...environment, DATABASE_URL: database.url }, secrets);
+    const app = await NestFactory.createApplicationContext(AppModule.with(config), {
+      logger: false,
+      abortOnError: false,
+    });
+    try {
+      await command(app, await findPerson(app, email), options, print);
+    } finally {
+      await app.close();
+    }
+  } finally {
+    await database.close();
+  }
+}
+
+type Options = Readonly<Partial<Record<'name' | 'scopes' | 'tier' | 'days', string>>>;
+
+type Command = (
+  app: INestApplicationContext,
+  person: Person,
+  options: Options,
+  print: (text: string) => void,
+) => Promise<void>;
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  'reset-password': resetPassword,
+  'create-key': createKey,
+};
+
+function parse(args: readonly string[]): { command: Command; email: string; options: Options } {
+  const text = { type: 'string' } as const;
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { name: text, scopes: text, tier: text, days: text },
+    });
+    const [name = '', email, ...rest] = positionals;
+    const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+    if (!command || email === undefined || rest.length > 0) throw new UsageError(USAGE);
+    return { command, email, options: values };
+  } catch (error) {
+    throw error instanceof UsageError ? error : new UsageError(USAGE, { cause: error });
+  }
+}
+
+interface OpenDatabase {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** The configured database; the embedded one is joined where it runs, and else started for the while. */
+async function openDatabase(environment: Environment, secrets: Secrets): Promise<OpenDatabase> {
+  if (environment.DATABASE_URL !== undefined)
+    return { url: environment.DATABASE_URL, close: () => Promise.resolve() };
+  const options = {
+    dataDir: environment.DATA_DIR,
+    port: environment.EMBEDDED_PG_PORT,
+    password: secrets.databasePassword,
+  };
+  const running = await findEmbeddedPostgres(options);
+  if (running !== null) return { url: running, close: () => Promise.resolve() };
+  const embedded = await startEmbeddedPostgres(options);
+  return { url: embedded.url, close: () => embedded.stop() };
+}
+
+interface Person {
+  readonly id: string;
+  readonly email: string;
+  readonly role: Role;
+  readonly status: string;
+  readonly tierMax: string;
+}
+
+async function findPerson(app: INestApplicationContext, email: string): Promise<Person> {
+  const person = await app.get(Database).prisma.user.findFirst({
+    where: { email: email.toLowerCase(), deletedAt: null },
+    select: { id: true, email: true, role: true, status: true, tierMax: true },
+  });
+  if (!person) throw new UsageError(`Nobody has the e-mail address ${email}.`);
+  return { ...person, role: person.role as Role };
+}
+
+async function resetPassword(
+  app: INestApplicationContext,
+  person: Person,
+  _options: Options,
+  print: (text: string) => void,
+): Promise<void> {
+  const { temporaryPassword } = await app
+    .get(UsersService)
+    .resetPassword(atTerminal(person), person.id, { mustChange: true }, NO_PRECONDITION);
+  print(`Password of ${person.email}, to be changed at the next sign-in:\n${temporaryPassword}`);
+  if (person.status !== 'active') print('The person is not active and cannot sign in yet.');
+}
+
+const DAY_MS = 86_400_000;
+
+async function createKey(
+  app: INestApplicationContext,
+  person: Person,
+  { name = 'Created at the terminal', scopes, tier = person.tierMax, days = '365' }: Options,
+  print: (text: string) => void,
+): Promise<void> {
+  const input = createApiKeySchema.safeParse({
+    name,
+    tier,
+    scopes: scopes?.split(',') ?? scopesOfRole(person.role),
+    expiresAt: /^\d{1,4}$/.test(days)
+      ? new Date(Date.now() + Number(days) * DAY_MS).toISOString()
+      : days,
+    ownerId: person.id,
+  });
+  const warning = await otherPepper(app);
+  if (warning !== null) throw new UsageError(warning);
+  if (!input.success) throw new UsageError(`${z.prettifyError(input.error)}\n\n${USAGE}`);
+  const created = await app.get(ApiKeysService).create(atTerminal(person), input.data);
+  print(`API key of ${person.email}, until ${created.expiresAt ?? 'revoked'}:\n${created.key}`);
+}
+
+/** Whoever may read the secrets of the server may do all; what is done is done for the person. */
+function atTerminal(person: Person): Principal {
+  return {
+    credentialId: uuidv7(),
+    credentialKind: 'terminal',
+    credentialName: 'terminal',
+    userId: person.id,
+    userEmail: person.email,
+    userName: 'terminal',
+    role: 'super-admin',
+    scopes: new Set(SCOPE_NAMES),
+    tier: 'unlimited',
+    tierMax: 'unlimited',
+    tlpMax: 4,
+    papMax: 4,
+    organizationId: '',
+    organizationIds: [],
+    everyOrganization: true,
+    requestId: 'terminal',
+    ip: '',
+    transaction: null,
+  };
+}
