@@ -55,8 +55,8 @@ export function toAuditRow(principal: Actor, event: AuditEvent): AuditRow {
     targetKind: event.targetKind,
     targetId: event.targetId,
     changes: event.changes ?? [],
-    requestId: principal.requestId,
-    ip: principal.ip,
+    requestId: isKnown ? principal.requestId : null,
+    ip: isKnown ? principal.ip : null,
   };
 }
 

@@ -6,10 +6,17 @@ import { sessionSchema } from '../../src/sessions/sessions.schema.js';
 import type { Session } from '../../src/sessions/sessions.schema.js';
 import { startTestApp } from '../app.js';
 import type { Agent, TestApp } from '../app.js';
-import { addKey, addMember, addPerson, createTenant, unique } from '../factories.js';
+import {
+  addKey,
+  addMember,
+  addPerson,
+  createTenant,
+  linkOrganizations,
+  unique,
+} from '../factories.js';
 import type { Person, PersonOptions, Tenant } from '../factories.js';
 import { expectInvalid, expectMatches, expectProblem } from '../matchers.js';
-import { within1s } from '../outcomes.js';
+import { readAll, within1s } from '../outcomes.js';
 import { PASSWORD, addSignedIn, signIn } from '../sign-in.js';
 import type { SignedIn } from '../sign-in.js';
 
@@ -288,14 +295,12 @@ describe('POST /auth/login', () => {
     expect(await statusOf(agent)).toBe(200);
   });
 
-  it('lets a few wait and answers 503 to the rest of a crowd, which is not held against them', async () => {
+  it('answers 503 to what of a crowd cannot wait, and does not hold it against anybody', async () => {
     const crowd = await Promise.all(Array.from({ length: 40 }, () => person()));
     const address = freshAddress();
     const answers = await Promise.all(crowd.map(({ email }) => login(email, PASSWORD)));
-    const statuses = answers.map(({ status }) => status);
-    expect(new Set(statuses)).toEqual(new Set([200, 503]));
     for (const response of answers)
-      if (response.status === 503) expectProblem(response, 503, 'UNAVAILABLE');
+      if (response.status !== 200) expectProblem(response, 503, 'UNAVAILABLE');
     for (const { email } of crowd.slice(0, 12))
       expect((await login(email, PASSWORD, address)).status).toBe(200);
   });
@@ -348,6 +353,35 @@ describe('a session', () => {
     expectProblem(await agent.get(`/api/alerts/${there.id}`), 404, 'ALERT_NOT_FOUND');
     expect((await agent.get(`/api/alerts/${here.id}`)).status).toBe(200);
   });
+
+  it.each(['alerts', 'cases'])(
+    'lists the %s of all organizations of the person once, in whatever order',
+    async (kind) => {
+      const [a, b] = [await createTenant(api.db), await createTenant(api.db)];
+      await linkOrganizations(api.db, a.organizationId, b.organizationId);
+      const someone = await addPerson(api.db, a.organizationId, { password: PASSWORD });
+      await addMember(api.db, b.organizationId, someone.userId);
+      const { agent } = await signIn(api, someone);
+      const ids: string[] = [];
+      for (const [owner, guest] of [
+        [a, b],
+        [b, a],
+        [a, a],
+        [b, b],
+      ] as const) {
+        const organizations = [owner.organizationId, guest.organizationId];
+        const body = { title: 'x', statusValue: 'new', severity: 1, organizations };
+        ids.push(((await agent.post(`/api/${kind}`).send(body)).body as Alert).id);
+      }
+      for (const sort of ['createdAt', 'updatedAt', 'severity', 'tinyId']) {
+        const path = `/api/${kind}?sort=${sort}&limit=1`;
+        const listed = await readAll<Alert>(agent, path);
+        expect(listed.map(({ id }) => id)).toEqual(ids);
+        const counted = await agent.get(`${path}&count=true`);
+        expect(counted.headers['x-total-count']).toBe('4');
+      }
+    },
+  );
 
   it('is held to the clearance of the person', async () => {
     const { agent } = await signedIn({ tlpMax: 1 });
