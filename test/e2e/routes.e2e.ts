@@ -630,5 +630,5 @@ describe('every authenticated route', () => {
         expect(await fingerprint(api.db)).toBe(before);
       }
     }
-  });
+  }, 120_000);
 });
