@@ -113,7 +113,11 @@ const FILTERS: readonly (readonly [query: () => string, condition: string])[] = 
   [() => `tag=${tag.id}`, "r.assignee_id = '$person'"],
   [() => `tag=${tag.name.toUpperCase()}`, "r.assignee_id = '$person'"],
   [() => `teamId=${teamId}`, "r.assignee_id = '$person'"],
-  [() => 'technique=T1566', "r.assignee_id = '$person'"],
+  [
+    () => 'technique=T1566',
+    `EXISTS (SELECT 1 FROM record_ttps l JOIN ttps t ON t.id = l.ttp_id
+       WHERE r.id IN (l.alert_id, l.case_id) AND 'T1566' IN (t.technique_id, t.parent_technique_id))`,
+  ],
   [
     () => `createdAfter=${at(3).toISOString()}&createdBefore=${at(4).toISOString()}&source=rare`,
     `r.source = 'rare' AND r.created_at = '${at(3).toISOString()}'`,
