@@ -5,6 +5,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { AppModule } from './app.module.js';
 import { UsageRecorder } from './api-keys/usage-recorder.js';
 import { FastExpressAdapter } from './common/fast-express.adapter.js';
+import { OtherBody } from './common/input.guard.js';
 import { issuesToError } from './common/issues.js';
 import { AppLogger, createLogs } from './common/logger.js';
 import { Metrics } from './common/metrics.js';
@@ -15,7 +16,6 @@ import { answerOptions } from './common/route-table.js';
 import type { AppConfig } from './config/config.js';
 import { ChangeFeed } from './database/change-feed.js';
 import { setupDocs } from './docs/docs.setup.js';
-import { FormFields } from './storage/upload.guard.js';
 
 /** Routes that are not part of the API and not under its prefix. */
 export const ROOT_ROUTES = ['health/live', 'health/ready', 'metrics', 'docs/errors'];
@@ -23,7 +23,7 @@ export const ROOT_ROUTES = ['health/live', 'health/ready', 'metrics', 'docs/erro
 /** Validates every argument by its schema; the 400 names the parameter, or the path in the body. */
 class SchemaPipe implements PipeTransform {
   transform(value: unknown, { schema, type, data }: ArgumentMetadata): unknown {
-    if (!schema || type === 'custom' || value instanceof FormFields) return value;
+    if (!schema || type === 'custom' || value instanceof OtherBody) return value;
     const result = schema['~standard'].validate(value);
     if (result instanceof Promise) throw new Error('Schemas of routes are synchronous.');
     if (result.issues) throw issuesToError(result.issues, type === 'param' ? (data ?? '') : '');

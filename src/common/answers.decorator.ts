@@ -26,6 +26,24 @@ export function Answers(
   );
 }
 
+/** What the route does in a line; it answers text of one of these types, whatever the request accepts. */
+export function AnswersText(
+  summary: string,
+  types: Readonly<Record<string, object>>,
+): MethodDecorator {
+  return applyDecorators(
+    FileAnswer(),
+    ApiOperation({ summary }),
+    ApiResponse({
+      status: 200,
+      description: summary,
+      content: Object.fromEntries(
+        Object.entries(types).map(([type, schema]) => [type, { schema }]),
+      ),
+    }),
+  );
+}
+
 /** What the route does in a line; it answers the bytes of a file. */
 export function AnswersFile(summary: string): MethodDecorator {
   return applyDecorators(

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
-import { Injectable, SetMetadata } from '@nestjs/common';
+import { Injectable, SetMetadata, applyDecorators } from '@nestjs/common';
 import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import { ROUTE_ARGS_METADATA } from '@nestjs/common/constants.js';
 import { RouteParamtypes } from '@nestjs/common/enums/route-paramtypes.enum.js';
 import { Reflector } from '@nestjs/core';
+import { ApiExtension } from '@nestjs/swagger';
 import express from 'express';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { AppConfig } from '../config/config.js';
@@ -32,8 +33,7 @@ export const MultipartBody = (use: MultipartUse) => SetMetadata(MULTIPART_BODY, 
 
 /** Whether that guard is to read the body of the request. */
 export function isMultipart(request: Request, use: MultipartUse): boolean {
-  const type = request.headers['content-type'] ?? '';
-  return use === 'alone' || /^multipart\//i.test(type);
+  return use === 'alone' || /^multipart\//i.test(contentTypeOf(request));
 }
 
 /** How the route takes a multipart body; undefined when it takes none. */
@@ -42,6 +42,27 @@ export function multipartUse(
   handler: ReturnType<ExecutionContext['getHandler']>,
 ): MultipartUse | undefined {
   return reflector.get<MultipartUse | undefined>(MULTIPART_BODY, handler);
+}
+
+/** A body that is no JSON, and judged by whoever takes it. */
+export class OtherBody<T = unknown> {
+  constructor(readonly content: T) {}
+}
+
+/** A body of text, as it came. */
+export class TextBody extends OtherBody<string> {}
+
+const TEXT_BODY = 'text-body';
+
+/** Where an operation keeps the schemas of its other bodies by content type, until the document is made. */
+export const OTHER_BODIES = 'x-other-bodies';
+
+/** The route takes JSON, or text of this type, which comes as `TextBody`. */
+export function TakesText(type: string, description: string) {
+  return applyDecorators(
+    SetMetadata(TEXT_BODY, type),
+    ApiExtension(OTHER_BODIES, { [type]: { type: 'string', description } }),
+  );
 }
 
 const FILE_ANSWER = 'file-answer';
@@ -61,6 +82,7 @@ export class InputGuard implements CanActivate {
   private readonly parse: RequestHandler;
   private readonly parseBulk: RequestHandler;
   private readonly parseSmall: RequestHandler;
+  private readonly parseText: RequestHandler;
   private readonly queryTakers = new WeakMap<object, boolean>();
 
   constructor(
@@ -70,6 +92,7 @@ export class InputGuard implements CanActivate {
     this.parse = jsonParser(config.bodyBytesMax, VALUES_MAX);
     this.parseBulk = jsonParser(config.bulkBodyBytesMax, BULK_VALUES_MAX);
     this.parseSmall = jsonParser(STRANGER_BODY_BYTES_MAX, VALUES_MAX);
+    this.parseText = textParser(config.bulkBodyBytesMax);
   }
 
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
@@ -83,7 +106,12 @@ export class InputGuard implements CanActivate {
     if (!hasBody(request) || request.method === 'GET' || request.method === 'DELETE') return true;
     const use = multipartUse(this.reflector, handler);
     if (use && isMultipart(request, use)) return true;
-    return this.read(request, http.getResponse<Response>(), this.parserOf(request, handler));
+    const response = http.getResponse<Response>();
+    const textType = this.reflector.get<string | undefined>(TEXT_BODY, handler);
+    if (textType !== undefined && contentTypeOf(request).toLowerCase().startsWith(textType)) {
+      return this.readText(request, response, textType);
+    }
+    return this.read(request, response, this.parserOf(request, handler));
   }
 
   private parserOf(request: Request, handler: ReturnType<ExecutionContext['getHandler']>) {
@@ -113,18 +141,55 @@ export class InputGuard implements CanActivate {
   }
 
   private read(request: Request, response: Response, parse: RequestHandler): Promise<boolean> {
-    const type = request.headers['content-type'] ?? '';
-    if (!/^application\/(?:[\w.-]+\+)?json\s*(?:;\s*charset="?utf-8"?\s*)?$/i.test(type)) {
+    if (!JSON_TYPE.test(contentTypeOf(request))) {
       throw new AppError('UNSUPPORTED_MEDIA_TYPE', 'Send the body as application/json in UTF-8.');
     }
-    return new Promise((resolve, reject) => {
-      const done = (error?: Error) => {
-        if (error === undefined) resolve(true);
-        else reject(error);
-      };
-      void parse(request, response, done as NextFunction);
-    });
+    return parsed(parse, request, response);
   }
+
+  private async readText(request: Request, response: Response, type: string): Promise<boolean> {
+    if (!/^[^;]+(?:;\s*(?:charset="?utf-8"?|header=\w+)\s*)*$/i.test(contentTypeOf(request))) {
+      throw new AppError('UNSUPPORTED_MEDIA_TYPE', `Send the body as ${type} in UTF-8.`);
+    }
+    await parsed(this.parseText, request, response);
+    request.body = new TextBody(String(request.body));
+    return true;
+  }
+}
+
+/** JSON in UTF-8; `version` is that of STIX. */
+const JSON_TYPE =
+  /^application\/(?:[\w.-]+\+)?json\s*(?:;\s*(?:charset="?utf-8"?|version="?[\d.]+"?)\s*)*$/i;
+
+function contentTypeOf({ headers }: Request): string {
+  return headers['content-type'] ?? '';
+}
+
+function parsed(parse: RequestHandler, request: Request, response: Response): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const done = (error?: Error) => {
+      if (error === undefined) resolve(true);
+      else reject(error);
+    };
+    void parse(request, response, done as NextFunction);
+  });
+}
+
+function textParser(limit: number): RequestHandler {
+  return express.text({
+    limit,
+    type: () => true,
+    defaultCharset: 'utf-8',
+    verify: (request: IncomingMessage, _response, body: Buffer) => {
+      if (!isUtf8(body)) throw new Error('The body is not valid UTF-8.');
+      keepDigest(request as Request, body);
+    },
+  });
+}
+
+function keepDigest(request: Request, body: Buffer): void {
+  if (request.headers['idempotency-key'] === undefined) return;
+  request.contentDigest = createHash('sha256').update(body).digest();
 }
 
 function jsonParser(limit: number, valuesMax: number): RequestHandler {
@@ -137,8 +202,7 @@ function jsonParser(limit: number, valuesMax: number): RequestHandler {
       if (!isUtf8(body)) throw new Error('The body is not valid UTF-8.');
       if (!isModestJson(body, valuesMax))
         throw new Error('The body is nested too deep or holds too many values.');
-      if (request.headers['idempotency-key'] === undefined) return;
-      (request as Request).contentDigest = createHash('sha256').update(body).digest();
+      keepDigest(request as Request, body);
     },
   });
 }

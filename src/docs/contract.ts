@@ -122,7 +122,7 @@ function describeOperation(
       headers: LIST_HEADERS,
     } as Responses[string];
   }
-  moveMultipartSchema(operation);
+  moveOtherBodies(operation);
   const example = curlExample(operation, method, path, schemas);
   operation.description = [operation.description, example].filter(Boolean).join('\n\n');
   const isGuarded = (operation.security ?? []).length > 0;
@@ -145,13 +145,14 @@ function describeAnswer(answer: Answer): void {
     if (type.startsWith('text/')) body.schema = { type: 'string' };
 }
 
-/** Puts the schema of a multipart body beside that of the JSON body. */
-function moveMultipartSchema(operation: Operation & { 'x-multipart-schema'?: Schema }): void {
-  const schema = operation['x-multipart-schema'];
-  if (!schema) return;
-  const { content } = operation.requestBody as { content: Record<string, object> };
-  content['multipart/form-data'] = { schema };
-  delete operation['x-multipart-schema'];
+/** Puts the schemas of other bodies beside that of the JSON body. */
+function moveOtherBodies(
+  operation: Operation & { 'x-other-bodies'?: Record<string, Schema> },
+): void {
+  const { content = {} } = (operation.requestBody ?? {}) as { content?: Record<string, object> };
+  for (const [type, schema] of Object.entries(operation['x-other-bodies'] ?? {}))
+    content[type] = { schema };
+  delete operation['x-other-bodies'];
 }
 
 function describeParameter(parameter: NonNullable<Operation['parameters']>[number]): void {

@@ -350,7 +350,7 @@ function toItemResult(index: number, what: TakenObservable | AppError | undefine
 }
 
 /** An item of a bulk, or why it cannot be taken. */
-function parseItem(
+export function parseItem(
   principal: Principal,
   types: ObservableTypes,
   body: unknown,

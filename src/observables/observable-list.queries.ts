@@ -4,6 +4,7 @@ import type { Principal } from '../auth/principal.js';
 import type { Position } from '../common/pagination.js';
 import { SqlParams } from '../database/sql.js';
 import type { Sql } from '../database/sql.js';
+import { instantSql } from '../records/record-sql.js';
 
 /** Which observables a list holds; each filter is a list of what may be. */
 export interface ObservableFilter {
@@ -89,6 +90,81 @@ export async function countObservables(
   return row?.count ?? 0;
 }
 
+/** What all observables of one type and value say together. */
+export interface ObservedValue {
+  /** Of the normalised value, in hex. */
+  readonly hash: string;
+  readonly dataType: string;
+  readonly normalized: string;
+  /** As the first of them was sent. */
+  readonly data: string;
+  /** The strictest of them and of the records they hang on. */
+  readonly tlp: number;
+  readonly pap: number;
+  readonly ioc: boolean;
+  readonly sighted: boolean;
+  readonly ignoreSimilarity: boolean;
+  readonly message: string;
+  readonly tags: readonly string[];
+  readonly count: number;
+  readonly firstSeen: string;
+  readonly lastSeen: string;
+  readonly created: string;
+  readonly modified: string;
+  readonly file: {
+    readonly name: string;
+    readonly size: number;
+    readonly sha256: string;
+    readonly sha1: string;
+    readonly md5: string;
+  } | null;
+}
+
+const OBSERVED_SQL = `json_build_object('hash', encode(seen.value_hash, 'hex'), 'dataType', t.name, 'normalized', seen.normalized,
+  'data', seen.data, 'tlp', seen.tlp, 'pap', seen.pap, 'ioc', seen.ioc, 'sighted', seen.sighted,
+  'ignoreSimilarity', seen.ignore_similarity, 'message', seen.message, 'count', seen.count,
+  'tags', ARRAY(SELECT DISTINCT tag.name FROM observable_tags link JOIN tags tag ON tag.id = link.tag_id
+    WHERE link.observable_id = ANY(seen.tagged) ORDER BY tag.name),
+  'firstSeen', ${instantSql('seen.first_seen')}, 'lastSeen', ${instantSql('seen.last_seen')},
+  'created', ${instantSql('seen.created')}, 'modified', ${instantSql('seen.modified')},
+  'file', CASE WHEN f.id IS NOT NULL THEN json_build_object('name', f.name, 'size', b.size, 'sha256', encode(b.sha256, 'hex'),
+    'sha1', encode(b.sha1, 'hex'), 'md5', encode(b.md5, 'hex')) END)`;
+
+/** The next values of a list in the order of their hashes, beyond the one given, each by its types. */
+export async function listValues(
+  sql: Sql,
+  principal: Principal,
+  filter: ObservableFilter,
+  { after, limit }: { readonly after: string | null; readonly limit: number },
+): Promise<ObservedValue[]> {
+  const params = new SqlParams();
+  const list = new ListSql(
+    principal,
+    filter,
+    { limit: limit - 1, descending: false, after: null },
+    params,
+  );
+  const rows = await sql<{ value: ObservedValue }>(
+    `WITH hashes AS MATERIALIZED (${list.hashes(params.add(after ?? ''))}),
+     listed AS MATERIALIZED (${list.ofHashes()}),
+     seen AS (
+       SELECT o.value_hash, o.type_id, min(o.normalized) AS normalized, max(greatest(o.tlp, a.tlp, k.tlp)) AS tlp,
+         max(greatest(o.pap, a.pap, k.pap)) AS pap, bool_or(o.ioc) AS ioc, bool_or(o.sighted) AS sighted,
+         bool_and(o.ignore_similarity) AS ignore_similarity, min(o.start_date) AS first_seen, max(o.start_date) AS last_seen,
+         min(o.created_at) AS created, max(o.updated_at) AS modified, count(*)::int AS count,
+         (array_agg(o.data ORDER BY o.created_at, o.id))[1] AS data, (array_agg(o.message ORDER BY o.created_at, o.id))[1] AS message,
+         (array_agg(o.attachment_id ORDER BY o.created_at, o.id) FILTER (WHERE o.attachment_id IS NOT NULL))[1] AS attachment_id,
+         array_agg(o.id) FILTER (WHERE EXISTS (SELECT 1 FROM observable_tags link WHERE link.observable_id = o.id)) AS tagged
+       FROM listed JOIN observables o ON o.id = listed.id ${PARENTS} GROUP BY o.value_hash, o.type_id)
+     SELECT ${OBSERVED_SQL} AS value
+     FROM seen JOIN observable_types t ON t.id = seen.type_id
+     LEFT JOIN attachments f ON f.id = seen.attachment_id LEFT JOIN blobs b ON b.sha256 = f.sha256
+     ORDER BY seen.value_hash, seen.type_id`,
+    params.values,
+  );
+  return rows.map((row) => row.value);
+}
+
 /** Writes the statements that find the observables of a list. */
 class ListSql {
   private readonly limit: string;
@@ -164,21 +240,62 @@ class ListSql {
     return `SELECT 1 FROM (${parts.join(' UNION ALL ')}) x LIMIT ${this.limit}`;
   }
 
+  /** The next hashes of values beyond one, in their order. */
+  hashes(after: string): string {
+    const beyond = `o.value_hash > decode(${after}, 'hex')`;
+    const next = (from: string, where: readonly string[]) =>
+      `SELECT DISTINCT o.value_hash AS hash FROM ${from} WHERE ${[beyond, ...where].join(' AND ')} ORDER BY hash LIMIT ${this.limit}`;
+    const sets = this.valueSets((conditions) => next(`observables o ${PARENTS}`, conditions));
+    const shared =
+      this.isOfRecords() || this.principal.everyOrganization
+        ? []
+        : [
+            `SELECT DISTINCT x.hash FROM (${this.ofSharedRecords('o.value_hash AS hash', [beyond])}) x ORDER BY hash LIMIT ${this.limit}`,
+          ];
+    const all = [...sets, ...shared].map((set) => `SELECT hash FROM (${set}) x`).join(' UNION ');
+    return `SELECT hash FROM (${all}) x ORDER BY hash LIMIT ${this.limit}`;
+  }
+
+  /** The ids of what the list holds of the values in a table `hashes`. */
+  ofHashes(): string {
+    const isNext = 'o.value_hash IN (SELECT hash FROM hashes)';
+    const sets = this.valueSets(
+      (conditions) =>
+        `SELECT o.id FROM hashes JOIN observables o ON o.value_hash = hashes.hash ${PARENTS} WHERE ${conditions.join(' AND ')}`,
+    );
+    const shared =
+      this.isOfRecords() || this.principal.everyOrganization
+        ? []
+        : [this.ofSharedRecords('o.id', [isNext])];
+    return [...sets, ...shared].join(' UNION ALL ');
+  }
+
+  /** Of given records, or of each organization by itself: an index holds its values in the order of their hashes. */
+  private valueSets(set: (conditions: readonly string[]) => string): string[] {
+    const wanted = [...this.base, ...this.sought()];
+    if (this.isOfRecords()) return [set([this.isOfThese(), ...this.visible(), ...wanted])];
+    const organizations = this.principal.everyOrganization
+      ? 'organizations org'
+      : `unnest(${this.own}) org(id)`;
+    return [
+      `SELECT part.* FROM ${organizations} CROSS JOIN LATERAL (${set(['o.organization_id = org.id', ...wanted])}) part`,
+    ];
+  }
+
   private isOfRecords(): boolean {
     return (this.filter.alertIds ?? this.filter.caseIds) !== undefined;
   }
 
   /** Of given records, which hold few. */
   private ofRecords(): string {
+    return this.inOrder([this.isOfThese(), ...this.base, ...this.visible(), ...this.sought()]);
+  }
+
+  private isOfThese(): string {
     const { alertIds, caseIds } = this.filter;
     const among = (column: string, ids: readonly string[] | undefined) =>
       ids ? [`o.${column} = ANY(${this.params.add(ids, 'uuid[]')})`] : [];
-    return this.inOrder([
-      `(${[...among('alert_id', alertIds), ...among('case_id', caseIds)].join(' OR ')})`,
-      ...this.base,
-      ...this.visible(),
-      ...this.sought(),
-    ]);
+    return `(${[...among('alert_id', alertIds), ...among('case_id', caseIds)].join(' OR ')})`;
   }
 
   private ofEverybody(): string {
@@ -299,6 +416,10 @@ class ListSql {
 
   /** The observables of all records that others share with the caller or show to all. */
   private gatheredOfOthers(where: readonly string[]): string {
+    return this.gathered([this.ofSharedRecords('o.id, o.created_at', where)]);
+  }
+
+  private ofSharedRecords(columns: string, where: readonly string[]): string {
     const { principal, params } = this;
     const matching = [
       ...where,
@@ -307,11 +428,11 @@ class ListSql {
       ...this.sought(),
     ];
     const of = (tables: SharedTables) =>
-      `SELECT o.id, o.created_at FROM (${this.recordsOf(tables)}) shown
+      `SELECT ${columns} FROM (${this.recordsOf(tables)}) shown
        JOIN ${tables.records} r ON r.id = shown.id AND r.deleted_at IS NULL AND r.organization_id <> ALL(${this.own})
          AND ${clearedFor(principal, 'r', params)}
        JOIN observables o ON o.${tables.shareKey} = r.id WHERE ${matching.join(' AND ')}`;
-    return this.gathered([of(ALERT_TABLES), of(CASE_TABLES)]);
+    return `${of(ALERT_TABLES)} UNION ALL ${of(CASE_TABLES)}`;
   }
 
   /** The records that are shared with the caller or shown to all, each once. */

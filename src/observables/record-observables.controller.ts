@@ -110,7 +110,7 @@ export class RecordObservablesController {
     response: Response,
   ): Promise<Observable | readonly Observable[]> {
     if (input instanceof FormFields) {
-      const form = parseFileObservables(input.values);
+      const form = parseFileObservables(input.content);
       const created = await this.intake.createFromFiles(principal, parent, form, files);
       return answerCreated(created, files.length > 1, response);
     }

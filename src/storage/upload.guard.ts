@@ -7,7 +7,13 @@ import { ApiBody, ApiConsumes, ApiExtension } from '@nestjs/swagger';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import multer from 'multer';
 import { AppError, invalidValue, unavailable } from '../common/errors.js';
-import { MultipartBody, isMultipart, multipartUse } from '../common/input.guard.js';
+import {
+  MultipartBody,
+  OTHER_BODIES,
+  OtherBody,
+  isMultipart,
+  multipartUse,
+} from '../common/input.guard.js';
 import { AppConfig } from '../config/config.js';
 import { BlobsService } from './blobs.service.js';
 import type { HeldFile } from './blobs.service.js';
@@ -36,9 +42,7 @@ export interface Upload {
 }
 
 /** The text parts of a form instead of a JSON body, which whoever takes them judges. */
-export class FormFields {
-  constructor(readonly values: Readonly<Record<string, unknown>>) {}
-}
+export class FormFields extends OtherBody<Readonly<Record<string, unknown>>> {}
 
 declare module 'express-serve-static-core' {
   interface Request {
@@ -95,8 +99,7 @@ export function TakesFilesOrJson(texts: Readonly<Record<string, object>>) {
   return applyDecorators(
     MultipartBody('or-json'),
     UseGuards(UploadGuard),
-    // Moved into the body of the operation when the document is made.
-    ApiExtension('x-multipart-schema', schema),
+    ApiExtension(OTHER_BODIES, { 'multipart/form-data': schema }),
   );
 }
 

@@ -125,6 +125,7 @@ const BODIES: Readonly<Record<string, object>> = {
   'PATCH /api/observables/:id': { ioc: true },
   'PUT /api/observables/:id': { ioc: true },
   'POST /api/observables/search': {},
+  'POST /api/observables/import': { type: 'bundle', objects: [] },
   'POST /api/observables/bulk': { alertId: MISSING_ID, observables: [{}] },
   'PATCH /api/observables/bulk': { ids: [MISSING_ID], fields: { ioc: true } },
   'POST /api/observables/bulk/delete': { ids: [MISSING_ID] },
