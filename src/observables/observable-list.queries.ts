@@ -170,14 +170,15 @@ class ListSql {
   private readonly limit: string;
   private readonly direction: 'ASC' | 'DESC';
   private ownParameter: string | null = null;
-  /** What is there and within clearance, whoever owns it. */
-  private readonly base: readonly string[];
+  private baseConditions: readonly string[] | null = null;
   /** What an index holds in the order of the list; that of values speaks of the table `wanted`. */
   private readonly axis: readonly string[];
   /** The rest of what the filter asks for. */
   private readonly filters: readonly string[];
   /** On which side of the cursor, and of a moment. */
   private readonly span: readonly string[];
+  /** The same for what is gathered: where another index finds it, so that this one is not read as well. */
+  private readonly spanGathered: readonly string[];
   private readonly wanted: string | null;
 
   constructor(
@@ -188,25 +189,28 @@ class ListSql {
   ) {
     this.limit = params.add(page.limit + 1, 'int');
     this.direction = page.descending ? 'DESC' : 'ASC';
-    this.base = [
-      'o.deleted_at IS NULL AND a.deleted_at IS NULL AND k.deleted_at IS NULL',
-      clearedFor(principal, 'o', params),
-      `(a.id IS NULL OR (${clearedFor(principal, 'a', params)}))`,
-      `(k.id IS NULL OR (${clearedFor(principal, 'k', params)}))`,
-    ];
     this.wanted = filter.valueHashes
       ? `(SELECT decode(hex, 'hex') AS hash FROM unnest(${params.add(filter.valueHashes, 'text[]')}) hex) wanted`
       : null;
     const axis = axisOf(filter);
     this.axis = this.axisConditions(axis);
     this.filters = this.filterConditions(axis);
-    this.span = this.spanConditions();
+    const spanOf = this.spanConditions();
+    this.span = spanOf('o.created_at');
+    this.spanGathered =
+      this.isByText() || filter.tags ? spanOf(`(o.created_at + '0'::interval)`) : this.span;
   }
 
   /** The caller's organizations; no statement may have a parameter that it does not use. */
   private get own(): string {
     this.ownParameter ??= this.params.add(this.principal.organizationIds, 'uuid[]');
     return this.ownParameter;
+  }
+
+  /** What is there and within clearance, whoever owns it. */
+  private get base(): readonly string[] {
+    this.baseConditions ??= this.shown(false);
+    return this.baseConditions;
   }
 
   orderBy(rows: string): string {
@@ -233,7 +237,7 @@ class ListSql {
     ];
     const owned = (organizations: string) =>
       `SELECT part.* FROM ${this.eachOf(organizations)} CROSS JOIN LATERAL (
-        SELECT 1 FROM observables o ${PARENTS} WHERE ${where.join(' AND ')} LIMIT ${this.limit}) part`;
+        SELECT 1 FROM observables o WHERE ${where.join(' AND ')} LIMIT ${this.limit}) part`;
     const parts = this.principal.everyOrganization
       ? [owned('organizations org')]
       : [owned(`unnest(${this.own}) org(id)`), `SELECT 1 FROM (${this.gatheredOfOthers([])}) o`];
@@ -245,7 +249,7 @@ class ListSql {
     const beyond = `o.value_hash > decode(${after}, 'hex')`;
     const next = (from: string, where: readonly string[]) =>
       `SELECT DISTINCT o.value_hash AS hash FROM ${from} WHERE ${[beyond, ...where].join(' AND ')} ORDER BY hash LIMIT ${this.limit}`;
-    const sets = this.valueSets((conditions) => next(`observables o ${PARENTS}`, conditions));
+    const sets = this.valueSets((conditions) => next(`observables o`, conditions));
     const shared =
       this.isOfRecords() || this.principal.everyOrganization
         ? []
@@ -261,7 +265,7 @@ class ListSql {
     const isNext = 'o.value_hash IN (SELECT hash FROM hashes)';
     const sets = this.valueSets(
       (conditions) =>
-        `SELECT o.id FROM hashes JOIN observables o ON o.value_hash = hashes.hash ${PARENTS} WHERE ${conditions.join(' AND ')}`,
+        `SELECT o.id FROM hashes JOIN observables o ON o.value_hash = hashes.hash WHERE ${conditions.join(' AND ')}`,
     );
     const shared =
       this.isOfRecords() || this.principal.everyOrganization
@@ -272,8 +276,8 @@ class ListSql {
 
   /** Of given records, or of each organization by itself: an index holds its values in the order of their hashes. */
   private valueSets(set: (conditions: readonly string[]) => string): string[] {
+    if (this.isOfRecords()) return [set([this.isOfThese(), ...this.shown(true), ...this.sought()])];
     const wanted = [...this.base, ...this.sought()];
-    if (this.isOfRecords()) return [set([this.isOfThese(), ...this.visible(), ...wanted])];
     const organizations = this.principal.everyOrganization
       ? 'organizations org'
       : `unnest(${this.own}) org(id)`;
@@ -288,7 +292,7 @@ class ListSql {
 
   /** Of given records, which hold few. */
   private ofRecords(): string {
-    return this.inOrder([this.isOfThese(), ...this.base, ...this.visible(), ...this.sought()]);
+    return this.inOrder([this.isOfThese(), ...this.shown(true), ...this.sought()]);
   }
 
   private isOfThese(): string {
@@ -299,15 +303,13 @@ class ListSql {
   }
 
   private ofEverybody(): string {
-    return this.axis.length > 0
-      ? this.owned('organizations org')
-      : this.nearest(['true', ...this.span]);
+    return this.axis.length > 0 ? this.owned('organizations org') : this.nearest(['true']);
   }
 
   /** What organizations own, read for each in the order of its index. */
   private owned(organizations: string): string {
-    const index = ['o.organization_id = org.id', ...this.axis, ...this.span];
-    return `SELECT part.* FROM ${this.eachOf(organizations)} CROSS JOIN LATERAL (${this.nearest(index)}) part`;
+    const scope = ['o.organization_id = org.id', ...this.axis];
+    return `SELECT part.* FROM ${this.eachOf(organizations)} CROSS JOIN LATERAL (${this.nearest(scope)}) part`;
   }
 
   private eachOf(organizations: string): string {
@@ -315,11 +317,12 @@ class ListSql {
   }
 
   /** In order, as far as nothing is asked beyond the index; else what is near before all that match. */
-  private nearest(index: readonly string[]): string {
+  private nearest(scope: readonly string[]): string {
+    const index = [...scope, ...this.span];
     if (this.filters.length === 0) return this.inOrder([...index, ...this.base]);
     const nearRows = this.filter.tags ? NEAR_ROWS_INDEXED : NEAR_ROWS;
     const { tables, rows, isShort } = this.near(nearRows, index, this.filters, this.base);
-    const matching = [isShort, ...index, ...this.base, ...this.filters];
+    const matching = [isShort, ...scope, ...this.spanGathered, ...this.base, ...this.filters];
     return `WITH ${tables} ${rows} UNION ALL (${this.gathered([this.allOf(matching)])})`;
   }
 
@@ -334,17 +337,17 @@ class ListSql {
     const within = this.withinOwned();
     const guest = `guest AS MATERIALIZED (SELECT count(*) <= ${FEW_RECORDS} AS is_few FROM (${this.someRecords()}) x)`;
     const isFew = '(SELECT is_few FROM guest)';
-    const rest = [...this.base, ...this.visible()];
+    const rest = this.shown(true);
     if (this.wanted) {
       return `SELECT * FROM (WITH ${guest}
         SELECT x.* FROM (${this.gatheredOfOthers([isFew, within])}) x
         UNION ALL SELECT x.* FROM (${this.alongAxis([`NOT ${isFew}`, within], rest)}) x) others`;
     }
-    const index = [`NOT ${isFew}`, `o.organization_id <> ALL(${this.own})`, ...this.span, within];
     const isIndexed = this.axis.length > 0 || this.isByText() || this.filter.tags !== undefined;
+    const ofOthers = `o.organization_id <> ALL(${this.own})`;
     const { tables, rows, isShort, isRare } = this.near(
       isIndexed ? NEAR_ROWS_INDEXED : NEAR_ROWS,
-      index,
+      [`NOT ${isFew}`, ofOthers, ...this.span, within],
       [...this.axis, ...this.filters],
       rest,
     );
@@ -353,7 +356,9 @@ class ListSql {
     const rare =
       this.axis.length > 0
         ? this.alongAxis([...byIndex, within], rest)
-        : this.gathered([this.allOf([...byIndex, ...index, ...rest, ...this.filters])]);
+        : this.gathered([
+            this.allOf([...byIndex, ofOthers, ...this.spanGathered, ...rest, ...this.filters]),
+          ]);
     return `SELECT * FROM (WITH ${guest}, ${tables} ${rows}
       ${isIndexed ? `UNION ALL SELECT x.* FROM (${rare}) x` : ''}
       UNION ALL SELECT x.* FROM (${this.gatheredOfOthers([`(${isFew} OR (${byRecords}))`, within])}) x) others`;
@@ -387,7 +392,7 @@ class ListSql {
           SELECT o.id, o.created_at, o.alert_id, o.case_id, o.tlp, o.pap, o.deleted_at
           FROM (SELECT o.* ${next} LIMIT ${nearRows}) o WHERE ${['true', ...matching].join(' AND ')}),
         near AS MATERIALIZED (
-          SELECT o.id, o.created_at FROM sample o ${PARENTS} WHERE ${shown.join(' AND ')} ${this.orderBy('o')} LIMIT ${this.limit}),
+          SELECT o.id, o.created_at FROM sample o WHERE ${shown.join(' AND ')} ${this.orderBy('o')} LIMIT ${this.limit}),
         verdict AS MATERIALIZED (
           SELECT count(*) < ${this.limit} AND EXISTS (SELECT 1 ${next} OFFSET ${nearRows}) AS is_short,
             (SELECT count(*) FROM sample) <= ${nearRows * RARE_SHARE} AS is_rare FROM near)`,
@@ -398,7 +403,7 @@ class ListSql {
   }
 
   private allOf(where: readonly string[]): string {
-    return `SELECT o.id, o.created_at FROM observables o ${PARENTS} WHERE ${where.join(' AND ')}`;
+    return `SELECT o.id, o.created_at FROM observables o WHERE ${where.join(' AND ')}`;
   }
 
   private inOrder(where: readonly string[]): string {
@@ -456,11 +461,26 @@ class ListSql {
     return `o.created_at ${comparison} coalesce((SELECT owned.created_at FROM owned ${this.orderBy('owned')} OFFSET ${this.limit} - 1), '${end}')`;
   }
 
-  private visible(): string[] {
+  /**
+   * What is there and within clearance, as is the record that holds it; the records of others must be visible too.
+   *
+   * As subselects on the record: joined, they would seem to leave few rows, and be sorted instead of read in order.
+   */
+  private shown(ofOthers: boolean): string[] {
     const { principal, params } = this;
+    const holds = (tables: SharedTables) => {
+      const conditions = [
+        'r.deleted_at IS NULL',
+        clearedFor(principal, 'r', params),
+        ...(ofOthers ? [visibleTo(principal, tables, 'r', params)] : []),
+      ];
+      return `coalesce((SELECT ${conditions.join(' AND ')} FROM ${tables.records} r WHERE r.id = o.${tables.shareKey}), true)`;
+    };
     return [
-      `(a.id IS NULL OR ${visibleTo(principal, ALERT_TABLES, 'a', params)})`,
-      `(k.id IS NULL OR ${visibleTo(principal, CASE_TABLES, 'k', params)})`,
+      'o.deleted_at IS NULL',
+      clearedFor(principal, 'o', params),
+      holds(ALERT_TABLES),
+      holds(CASE_TABLES),
     ];
   }
 
@@ -470,19 +490,18 @@ class ListSql {
     return [...axis, ...this.filters, ...this.span];
   }
 
-  private spanConditions(): string[] {
+  /** The conditions on the creation, which the given expression tells. */
+  private spanConditions(): (createdAt: string) => string[] {
     const { params, page } = this;
-    const conditions: string[] = [];
     const { createdAfter } = this.filter;
-    if (createdAfter !== undefined)
-      conditions.push(`o.created_at >= ${params.add(createdAfter, 'timestamptz')}`);
-    if (page.after) {
-      const [value, id] = page.after;
-      conditions.push(
-        `(o.created_at, o.id) ${page.descending ? '<' : '>'} (${params.add(value)}::timestamptz, ${params.add(id, 'uuid')})`,
-      );
-    }
-    return conditions;
+    const from = createdAfter === undefined ? null : params.add(createdAfter, 'timestamptz');
+    const [value, id] = page.after ?? [];
+    const position = page.after && `(${params.add(value)}::timestamptz, ${params.add(id, 'uuid')})`;
+    const beyond = page.descending ? '<' : '>';
+    return (createdAt) => [
+      ...(from === null ? [] : [`${createdAt} >= ${from}`]),
+      ...(position === null ? [] : [`(${createdAt}, o.id) ${beyond} ${position}`]),
+    ];
   }
 
   private axisConditions(axis: Axis): string[] {
@@ -496,6 +515,15 @@ class ListSql {
       default:
         return [`o.${axis}`];
     }
+  }
+
+  /** That the record holds the value by no older observable, as far as the caller sees. */
+  private oldestOfRecord(): string[] {
+    return ['alert_id', 'case_id'].map(
+      (parent) =>
+        `coalesce((SELECT false FROM observables twin WHERE twin.${parent} = o.${parent} AND twin.value_hash = o.value_hash
+          AND twin.id < o.id AND twin.deleted_at IS NULL AND ${clearedFor(this.principal, 'twin', this.params)} LIMIT 1), true)`,
+    );
   }
 
   private filterConditions(axis: Axis): string[] {
@@ -514,12 +542,7 @@ class ListSql {
     if (contains)
       conditions.push(`(${contains.map((text) => hasText(text, params)).join(' OR ')})`);
     conditions.push(...words.map((word) => hasText(word, params)));
-    if (oncePerRecord)
-      conditions.push(
-        `NOT EXISTS (SELECT 1 FROM observables twin WHERE (twin.alert_id = o.alert_id OR twin.case_id = o.case_id)
-          AND twin.value_hash = o.value_hash AND twin.id < o.id AND twin.deleted_at IS NULL
-          AND ${clearedFor(this.principal, 'twin', params)})`,
-      );
+    if (oncePerRecord) conditions.push(...this.oldestOfRecord());
     return conditions;
   }
 }
@@ -539,10 +562,12 @@ function tagCondition(wanted: readonly (number | string)[], params: SqlParams): 
 type Axis = 'value' | 'sighted' | 'type' | 'ioc' | null;
 
 /** What tells the observables apart the best of what an index holds in the order of the list. */
-function axisOf({ alertIds, caseIds, valueHashes, sighted, typeIds, ioc }: ObservableFilter): Axis {
-  if (alertIds ?? caseIds) return null;
-  if (valueHashes) return 'value';
-  if (sighted) return 'sighted';
-  if (typeIds?.length === 1) return 'type';
-  return ioc ? 'ioc' : null;
+function axisOf(filter: ObservableFilter): Axis {
+  if (filter.alertIds ?? filter.caseIds) return null;
+  if (filter.valueHashes) return 'value';
+  if (filter.sighted) return 'sighted';
+  // Parts of values and tags have indexes of their own.
+  if (filter.contains ?? filter.words ?? filter.tags) return null;
+  if (filter.typeIds?.length === 1) return 'type';
+  return filter.ioc ? 'ioc' : null;
 }
