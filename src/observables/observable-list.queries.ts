@@ -430,6 +430,7 @@ class ListSql {
       ...where,
       'o.deleted_at IS NULL',
       clearedFor(principal, 'o', params),
+      ...this.oldestOfRecord(),
       ...this.sought(),
     ];
     const of = (tables: SharedTables) =>
@@ -481,6 +482,7 @@ class ListSql {
       clearedFor(principal, 'o', params),
       holds(ALERT_TABLES),
       holds(CASE_TABLES),
+      ...this.oldestOfRecord(),
     ];
   }
 
@@ -517,8 +519,9 @@ class ListSql {
     }
   }
 
-  /** That the record holds the value by no older observable, as far as the caller sees. */
+  /** Where each record is to be named once: that it holds the value by no older observable that the caller sees. */
   private oldestOfRecord(): string[] {
+    if (!this.filter.oncePerRecord) return [];
     return ['alert_id', 'case_id'].map(
       (parent) =>
         `coalesce((SELECT false FROM observables twin WHERE twin.${parent} = o.${parent} AND twin.value_hash = o.value_hash
@@ -529,7 +532,7 @@ class ListSql {
   private filterConditions(axis: Axis): string[] {
     const { params, filter } = this;
     const conditions: string[] = [];
-    const { typeIds, tlp, tags, contains, words = [], oncePerRecord } = filter;
+    const { typeIds, tlp, tags, contains, words = [] } = filter;
     if (typeIds && axis !== 'type')
       conditions.push(`o.type_id = ANY(${params.add(typeIds, 'int[]')})`);
     for (const mark of ['ioc', 'sighted'] as const) {
@@ -542,7 +545,6 @@ class ListSql {
     if (contains)
       conditions.push(`(${contains.map((text) => hasText(text, params)).join(' OR ')})`);
     conditions.push(...words.map((word) => hasText(word, params)));
-    if (oncePerRecord) conditions.push(...this.oldestOfRecord());
     return conditions;
   }
 }
