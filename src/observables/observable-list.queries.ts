@@ -387,18 +387,18 @@ class ListSql {
     shown: readonly string[],
   ) {
     const next = `FROM observables o WHERE ${index.join(' AND ')} ${this.orderBy('o')}`;
+    const some = `(SELECT o.* ${next} LIMIT ${nearRows}) o`;
+    const isShort = '(SELECT is_short FROM verdict)';
     return {
-      tables: `sample AS MATERIALIZED (
-          SELECT o.id, o.created_at, o.alert_id, o.case_id, o.tlp, o.pap, o.deleted_at
-          FROM (SELECT o.* ${next} LIMIT ${nearRows}) o WHERE ${['true', ...matching].join(' AND ')}),
-        near AS MATERIALIZED (
-          SELECT o.id, o.created_at FROM sample o WHERE ${shown.join(' AND ')} ${this.orderBy('o')} LIMIT ${this.limit}),
+      tables: `near AS MATERIALIZED (
+          SELECT o.id, o.created_at FROM ${some} WHERE ${[...matching, ...shown].join(' AND ')} ${this.orderBy('o')} LIMIT ${this.limit}),
         verdict AS MATERIALIZED (
-          SELECT count(*) < ${this.limit} AND EXISTS (SELECT 1 ${next} OFFSET ${nearRows}) AS is_short,
-            (SELECT count(*) FROM sample) <= ${nearRows * RARE_SHARE} AS is_rare FROM near)`,
-      rows: 'SELECT near.* FROM near WHERE NOT (SELECT is_short FROM verdict)',
-      isShort: '(SELECT is_short FROM verdict)',
-      isRare: '(SELECT is_rare FROM verdict)',
+          SELECT count(*) < ${this.limit} AND EXISTS (SELECT 1 ${next} OFFSET ${nearRows}) AS is_short FROM near),
+        rarity AS MATERIALIZED (
+          SELECT count(*) <= ${nearRows * RARE_SHARE} AS is_rare FROM ${some} WHERE ${[isShort, ...matching].join(' AND ')})`,
+      rows: `SELECT near.* FROM near WHERE NOT ${isShort}`,
+      isShort,
+      isRare: '(SELECT is_rare FROM rarity)',
     };
   }
 
