@@ -38,6 +38,95 @@ export function operationsOf(document: OpenAPIObject): Operation[] {
   );
 }
 
+/** A field that takes an id: `['tags', '[]', 'id']`. */
+export interface IdField {
+  readonly place: 'body' | 'query';
+  readonly path: readonly string[];
+  readonly isInteger: boolean;
+}
+
+/** Every field of a route's body and query that takes the id of something. */
+export function idFieldsOf(document: OpenAPIObject, route: RoutePath): IdField[] {
+  const body = operationOf(document, route)?.requestBody as DocumentedAnswer | undefined;
+  const fields = [
+    ...parametersOf(document, route).flatMap(({ name, schema }) =>
+      idsIn(document, 'query', schema ?? {}, [name]),
+    ),
+    ...idsIn(document, 'body', body?.content?.['application/json']?.schema ?? {}, []),
+  ];
+  return [...new Map(fields.map((field) => [JSON.stringify(field), field])).values()];
+}
+
+/** A parameter of a query, with the values that it may have if these are named. */
+export interface QueryParameter {
+  readonly name: string;
+  readonly isRequired: boolean;
+  readonly options: readonly string[];
+}
+
+/** What the query of a route may ask. */
+export function queriesOf(document: OpenAPIObject, route: RoutePath): QueryParameter[] {
+  return parametersOf(document, route).map(({ name, required, schema }) => ({
+    name,
+    isRequired: required ?? false,
+    options: schema?.enum ?? schema?.items?.enum ?? [],
+  }));
+}
+
+function parametersOf(document: OpenAPIObject, route: RoutePath): Parameter[] {
+  const parameters = (operationOf(document, route)?.parameters ?? []) as Parameter[];
+  return parameters.filter((parameter) => parameter.in === 'query');
+}
+
+function operationOf(document: OpenAPIObject, { method, path }: RoutePath) {
+  return document.paths[path.replaceAll(/:(\w+)/g, '{$1}')]?.[method];
+}
+
+interface RoutePath {
+  readonly method: (typeof METHODS)[number];
+  /** `/api/alerts/:id` */
+  readonly path: string;
+}
+
+interface Parameter {
+  readonly in: string;
+  readonly name: string;
+  readonly required?: boolean;
+  readonly schema?: Schema;
+}
+
+interface Schema extends Partial<Reference> {
+  readonly type?: string;
+  readonly format?: string;
+  readonly enum?: readonly string[];
+  readonly anyOf?: readonly Schema[];
+  readonly items?: Schema;
+  readonly properties?: Readonly<Record<string, Schema>>;
+}
+
+function idsIn(
+  document: OpenAPIObject,
+  place: IdField['place'],
+  schema: Schema,
+  path: readonly string[],
+): IdField[] {
+  const { $ref, type, format, anyOf = [], items, properties = {} } = schema;
+  if ($ref !== undefined) {
+    const named = document.components?.schemas?.[$ref.split('/').at(-1) ?? ''];
+    return idsIn(document, place, named as Schema, path);
+  }
+  const within = (inner: Schema, ...parts: string[]) =>
+    idsIn(document, place, inner, [...path, ...parts]);
+  // Tags alone have numbers for ids.
+  const isInteger = type === 'integer' && path.some((part) => /^tags?(?:To|$)/.test(part));
+  return [
+    ...(format === 'uuid' || isInteger ? [{ place, path, isInteger }] : []),
+    ...anyOf.flatMap((each) => within(each)),
+    ...(items ? within(items, '[]') : []),
+    ...Object.entries(properties).flatMap(([name, inner]) => within(inner, name)),
+  ];
+}
+
 interface Reference {
   readonly $ref: string;
 }

@@ -4,12 +4,20 @@ import type { RecordKind } from '../records/record-writes.js';
 import { slaStatusSql } from '../sla/sla-sql.js';
 import type { ALERT_GROUPINGS, CASE_GROUPINGS, TASK_GROUPINGS } from './stats.schema.js';
 
+interface Links {
+  readonly table: string;
+  readonly key: string;
+  readonly value: string;
+  /** Whether a record may be linked to one value more than once; it counts once. */
+  readonly isRepeated?: true;
+}
+
 /** What records are told apart by, as SQL that speaks of the record `r`. */
 export interface Grouping {
   /** The value of a record, null when it has none. */
   readonly value: string;
   /** Where a record may have several values: the table that links them to the id of the record, which is `value`. */
-  readonly links?: { readonly table: string; readonly key: string; readonly value: string };
+  readonly links?: Links;
   /** Where values are ids: rows of `id`, `key` and `label`. */
   readonly names?: string;
   /** What people call a value that has no name in the database. */
@@ -49,6 +57,11 @@ function recordGroupings(kind: RecordKind) {
       value: 'r.id',
       links: { table: `${kind}_tags`, key: `${kind}_id`, value: 'tag_id' },
       names: named('tags'),
+    },
+    technique: {
+      value: 'r.id',
+      links: { table: 'record_ttps', key: `${kind}_id`, value: 'ttp_id', isRepeated: true },
+      names: 'SELECT id, technique_id AS key, name AS label FROM ttps',
     },
     organization: { value: 'r.organization_id', names: named('organizations') },
     client: { value: 'r.client_id', names: named('clients') },

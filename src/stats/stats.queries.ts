@@ -116,7 +116,7 @@ export function countCreated(
     ${secondsTo(`least(${beganAt}, ${endedAt})`)} AS triage, ${secondsTo(endedAt)} AS resolve`;
   const seen = rows(principal, params, createdIn(window, params), columns);
   const counted = links
-    ? `SELECT link.${links.value} AS value, count(*) AS count FROM seen
+    ? `SELECT link.${links.value} AS value, count(${links.isRepeated ? 'DISTINCT seen.value' : '*'}) AS count FROM seen
        LEFT JOIN ${links.table} link ON link.${links.key} = seen.value GROUP BY 1`
     : 'SELECT value, count(*) AS count FROM seen GROUP BY 1';
   const named = names

@@ -15,6 +15,7 @@ const RECORD_GROUPINGS = [
   'source',
   'assignee',
   'tag',
+  'technique',
   'organization',
   'client',
   'day',
@@ -80,7 +81,7 @@ const groupSchema = z
   .object({
     key: z.string().meta({
       description:
-        'What lists are filtered by: a value, a number or an id; a day is `2026-01-31`, in UTC. `none` for records without one.',
+        'What lists are filtered by: a value, a number or an id; a technique is `T1059.001`, a day `2026-01-31`, in UTC. `none` for records without one.',
       example: 'in-progress',
     }),
     label: z.string().meta({ description: 'The same for people.', example: 'In progress' }),
@@ -88,7 +89,7 @@ const groupSchema = z
   })
   .meta({ id: 'StatsGroup' });
 
-const groupsDescription = `The ${GROUPS_MAX} that count most, the highest count first; days in order, all of them, also with 0. A record with several tags is in the group of each.`;
+const groupsDescription = `The ${GROUPS_MAX} that count most, the highest count first; days in order, all of them, also with 0. A record with several tags or techniques is in the group of each.`;
 
 function statsAnswer<T extends z.ZodType>(id: string, groupSchema: T, counted: string) {
   return z

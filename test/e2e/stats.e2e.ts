@@ -278,7 +278,17 @@ describe.each(['alerts', 'cases'] as const)('groups of %s', (table) => {
       { severity: 4, tlp: 3, pap: 3, type: 'edr', statusValue: 'false-positive' },
       { severity: 4, tlp: 3, pap: 3, statusValue: 'in-progress' },
     ];
-    for (const body of bodies) await makeRecord(table, body);
+    const ids: string[] = [];
+    for (const body of bodies) ids.push(await makeRecord(table, body));
+    for (const [index, body] of [
+      [0, { techniqueId: 'T1078', tactic: 'persistence' }],
+      [0, { techniqueId: 'T1078', tactic: 'stealth' }],
+      [0, { techniqueId: 'T1059.001' }],
+      [1, { techniqueId: 'T1078' }],
+    ] as const) {
+      const named = await http.post(`/api/${table}/${ids[index] ?? ''}/ttps`).send(body);
+      expect({ status: named.status, body: named.text }).toMatchObject({ status: 201 });
+    }
     const shown: Record<string, unknown> = {};
     for (const groupBy of alertStatsQuery.shape.groupBy.unwrap().options) {
       const { total, groups } = await stats(table, `groupBy=${groupBy}`);
@@ -325,6 +335,11 @@ describe.each(['alerts', 'cases'] as const)('groups of %s', (table) => {
         ['none', 'None', 3],
         [String(first), tags[0]?.name, 2],
         [String(second), tags[1]?.name, 1],
+      ],
+      technique: [
+        ['none', 'None', 3],
+        ['T1078', 'Valid Accounts', 2],
+        ['T1059.001', 'PowerShell', 1],
       ],
       organization: [[organizationId, tenant.organizationName, 5]],
       client: [
