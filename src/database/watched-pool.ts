@@ -1,10 +1,8 @@
-import { Socket } from 'node:net';
 import pg from 'pg';
+import { SignOfLife } from './sign-of-life.js';
 
 /** A connection in use for longer than this is a reason to ask whether the server still answers. */
 const DOUBT_MS = 800;
-/** Whoever does not answer within this is away: with the doubt and the pause, callers know in 2.2 s. */
-const PROBE_MS = 1_200;
 const PAUSE_MS = 200;
 
 type Callback = Parameters<pg.Pool['connect']>[0];
@@ -24,6 +22,7 @@ export class WatchedPool extends pg.Pool {
   private heardMs = 0;
   private isSilent = false;
   private timer: NodeJS.Timeout | null = null;
+  private signOfLife: SignOfLife | null = null;
 
   constructor(private readonly settings: pg.PoolConfig) {
     super(settings);
@@ -55,6 +54,7 @@ export class WatchedPool extends pg.Pool {
   override end(callback?: () => void): Promise<void> | undefined {
     if (this.timer) clearTimeout(this.timer);
     this.timer = null;
+    this.signOfLife?.close();
     if (!callback) return super.end();
     super.end(callback);
     return undefined;
@@ -79,42 +79,14 @@ export class WatchedPool extends pg.Pool {
 
   private async watch(): Promise<void> {
     const doubtfulMs = performance.now() - DOUBT_MS;
+    if (!this.signOfLife?.isUsable) this.signOfLife = new SignOfLife(this.settings);
     const since = [...this.busySince.values(), ...this.waitingSince.values()];
     const isDoubtful = this.heardMs < doubtfulMs && since.some((ms) => ms < doubtfulMs);
     if (this.isSilent || isDoubtful) {
-      this.isSilent = !(await this.answers());
+      this.isSilent = !(await this.signOfLife.comes());
       if (this.isSilent) this.giveUp();
     }
     if (this.timer) this.schedule();
-  }
-
-  /** Whether the server says anything within the time, be it that it refuses; what fails at once says nothing of it. */
-  private async answers(): Promise<boolean> {
-    const socket = new Socket();
-    const client = new pg.Client({
-      ...this.settings,
-      stream: () => socket,
-      connectionTimeoutMillis: 0,
-      application_name: 'casebender-watch',
-    });
-    client.on('error', () => undefined);
-    const answer = client
-      .connect()
-      .then(() => client.query('SELECT 1'))
-      .then(
-        () => true,
-        () => true,
-      );
-    let timer: NodeJS.Timeout | undefined;
-    const silence = new Promise<false>((resolve) => {
-      // What came in while this process was busy is read before it counts as missing.
-      timer = setTimeout(() => setImmediate(() => setImmediate(resolve, false)), PROBE_MS);
-    });
-    const isAnswered = await Promise.race([answer, silence]);
-    clearTimeout(timer);
-    void client.end().catch(() => undefined);
-    if (!isAnswered) socket.destroy();
-    return isAnswered;
   }
 
   private giveUp(): void {
