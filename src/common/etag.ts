@@ -1,4 +1,5 @@
 import { createParamDecorator } from '@nestjs/common';
+import { ApiHeader } from '@nestjs/swagger';
 import type { ExecutionContext } from '@nestjs/common';
 import type { Request } from 'express';
 import { staleVersion } from './errors.js';
@@ -34,9 +35,21 @@ export class Precondition {
 /** What changes whatever version there is. */
 export const NO_PRECONDITION = new Precondition(undefined);
 
-/** The `If-Match` of the request, for the service to test where it holds the row. */
+/** The `If-Match` of the request, for the service to test where it holds the row; documented where it is taken. */
 export const IfMatch = createParamDecorator(
   (_: unknown, context: ExecutionContext): Precondition => {
     return new Precondition(context.switchToHttp().getRequest<Request>().headers['if-match']);
   },
+  [
+    (target, key) => {
+      const descriptor = key && Object.getOwnPropertyDescriptor(target, key);
+      if (descriptor) IF_MATCH_HEADER(target, key, descriptor);
+    },
+  ],
 );
+
+const IF_MATCH_HEADER = ApiHeader({
+  name: 'If-Match',
+  required: false,
+  description: 'The `ETag` the change is based on; 412 when the record has moved on.',
+});

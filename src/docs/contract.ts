@@ -51,14 +51,6 @@ const LIST_HEADERS = {
   },
 } as const;
 
-const IF_MATCH = {
-  name: 'If-Match',
-  in: 'header',
-  required: false,
-  description: 'The `ETag` the change is based on; 412 when the record has moved on.',
-  schema: { type: 'string' },
-} as const;
-
 const IDEMPOTENCY_KEY = {
   name: 'Idempotency-Key',
   in: 'header',
@@ -114,9 +106,7 @@ function describeOperation(
     };
   }
   for (const parameter of operation.parameters) describeParameter(parameter);
-  if (
-    operation.parameters.some((parameter) => 'name' in parameter && parameter.name === 'cursor')
-  ) {
+  if (hasParameter(operation, 'cursor')) {
     operation.responses['200'] = {
       ...operation.responses['200'],
       headers: LIST_HEADERS,
@@ -126,9 +116,11 @@ function describeOperation(
   const example = curlExample(operation, method, path, schemas);
   operation.description = [operation.description, example].filter(Boolean).join('\n\n');
   const isGuarded = (operation.security ?? []).length > 0;
-  if (isGuarded && method !== 'get' && path.includes('{'))
-    operation.parameters.push({ ...IF_MATCH });
   if (isGuarded && method === 'post') operation.parameters.push({ ...IDEMPOTENCY_KEY });
+}
+
+function hasParameter({ parameters = [] }: Operation, name: string): boolean {
+  return parameters.some((parameter) => 'name' in parameter && parameter.name === name);
 }
 
 interface Answer {
@@ -183,7 +175,7 @@ function errorStatuses(
     ...(path.includes('{') ? [404] : []),
     ...(isGuarded ? [406] : []),
     ...(isGuarded && method !== 'get' ? [409] : []),
-    ...(isGuarded && method !== 'get' && path.includes('{') ? [412] : []),
+    ...(hasParameter(operation, 'If-Match') ? [412] : []),
     ...(hasBody ? [413, 415] : []),
     ...(isGuarded && method === 'post' ? [422] : []),
     ...(isGuarded || hasBody ? [429] : []),
