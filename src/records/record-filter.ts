@@ -122,6 +122,7 @@ export function filterConditions(
     ...among('type', filter.type, 'text'),
     ...among('status_id', statusIds(filter, statuses), 'uuid'),
     ...(filter.technique ? [techniqueCondition(kind, filter.technique, params)] : []),
+    ...(filter.organizationId ? [holderCondition(kind, filter.organizationId, params)] : []),
     ...boundConditions(filter, params),
     ...plainConditions(kind, filter, params).map((text) => ({ text })),
   ];
@@ -212,13 +213,6 @@ function plainConditions(kind: RecordKind, filter: RecordFilter, params: SqlPara
   among('tlp', filter.tlp);
   among('pap', filter.pap);
   if (filter.tag) conditions.push(tagCondition(kind, filter.tag, params));
-  if (filter.organizationId) {
-    const ids = params.add(filter.organizationId, 'uuid[]');
-    conditions.push(
-      `(r.organization_id = ANY(${ids}) OR EXISTS (SELECT 1 FROM ${kind}_shares share
-        WHERE share.${kind}_id = r.id AND share.organization_id = ANY(${ids})))`,
-    );
-  }
   if (filter.teamId) {
     const among = isAmong('link.team_id', filter.teamId, 'uuid', params);
     conditions.push(`r.id IN (SELECT link.${kind}_id FROM ${kind}_teams link WHERE ${among})`);
@@ -236,6 +230,21 @@ function tagCondition(
   const names = wanted.map((tag) => String(tag).toLowerCase());
   return `r.id IN (SELECT link.${kind}_id FROM ${kind}_tags link WHERE link.tag_id = ANY(ARRAY(SELECT tag.id FROM tags tag
     WHERE tag.id = ANY(${params.add(ids, 'int[]')}) OR lower(tag.name) = ANY(${params.add(names, 'text[]')}))))`;
+}
+
+/** The condition that one of the organizations owns the record, or that it is shared with one. */
+function holderCondition(
+  kind: RecordKind,
+  wanted: readonly string[],
+  params: SqlParams,
+): ListCondition {
+  const ids = params.add(wanted, 'uuid[]');
+  const isOwner = `r.organization_id = ANY(${ids})`;
+  const shares = `FROM ${kind}_shares share WHERE share.organization_id = ANY(${ids})`;
+  return {
+    text: `(${isOwner} OR EXISTS (SELECT 1 ${shares} AND share.${kind}_id = r.id))`,
+    few: `(${isOwner} OR r.id = ANY(ARRAY(SELECT share.${kind}_id ${shares})))`,
+  };
 }
 
 /** The condition that a record names one of the techniques, or a sub-technique; also by an id that ATT&CK has replaced. */
