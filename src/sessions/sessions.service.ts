@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { AuditEvent } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
 import { PasswordHasher } from '../auth/password-hasher.js';
+import type { PasswordWork } from '../auth/password-hasher.js';
 import { isOutdatedHash } from '../auth/passwords.js';
 import { toPrincipal } from '../auth/principal.js';
 import type { Principal } from '../auth/principal.js';
@@ -95,21 +96,16 @@ export class SessionsService {
       this.byAddress.retract(ip);
       if (isCounted) this.byAccount.retract(address);
     };
-    const entered = await this.enter(stranger, address, isCounted ? password : null).catch(
-      (error: unknown) => {
-        takeBack();
-        throw error;
-      },
+    const attempt = this.hasher.attend((work) =>
+      this.attempt(work, stranger, address, isCounted ? password : null),
     );
-    const known = entered.session && (await this.sessions.find(entered.session.token));
-    if (!entered.session || !known) {
-      this.metrics.authFailures.inc({ code: 'SIGN_IN_FAILED' });
-      await this.audit.signInFailed(stranger, entered.account);
-      throw signInFailed();
-    }
+    const begun = await attempt.catch((error: unknown) => {
+      takeBack();
+      throw error;
+    });
+    if (!begun) throw signInFailed();
     takeBack();
-    const principal = toPrincipal(known.grant, stranger.requestId, ip);
-    return { session: await this.current(principal, known), token: entered.session.token };
+    return begun;
   }
 
   /** The session of the caller, and who the caller is. */
@@ -139,7 +135,7 @@ export class SessionsService {
       [userId],
     );
     const hash = row?.passwordHash ?? null;
-    if (!(await this.hasher.verify(hash, current))) throw wrongCurrent();
+    if (!(await this.hasher.attend((work) => work.verify(hash, current)))) throw wrongCurrent();
     this.byAccount.retract(userId);
     if (next === current) throw invalidValue('next', 'must differ from the current password');
     const nextHash = await this.hasher.hash(next);
@@ -151,8 +147,27 @@ export class SessionsService {
     });
   }
 
+  /** The session that began; null when none did, which is on record. */
+  private async attempt(
+    work: PasswordWork,
+    stranger: Stranger,
+    address: string,
+    password: string | null,
+  ): Promise<BegunSession | null> {
+    const { account, session } = await this.enter(work, stranger, address, password);
+    const known = session && (await this.sessions.find(session.token));
+    if (!known) {
+      this.metrics.authFailures.inc({ code: 'SIGN_IN_FAILED' });
+      await this.audit.signInFailed(stranger, account);
+      return null;
+    }
+    const principal = toPrincipal(known.grant, stranger.requestId, stranger.ip);
+    return { session: await this.current(principal, known), token: session.token };
+  }
+
   /** Begins a session of whoever has this address and password; without a password of nobody. */
   private async enter(
+    work: PasswordWork,
     stranger: Stranger,
     address: string,
     password: string | null,
@@ -160,9 +175,9 @@ export class SessionsService {
   ): Promise<{ readonly account: Account | null; readonly session: NewSession | null }> {
     const [account = null] = await this.database.sql<Account>(FIND_ACCOUNT, [address]);
     const hash = account?.passwordHash ?? null;
-    const isRight = password !== null && (await this.hasher.verify(hash, password));
+    const isRight = password !== null && (await work.verify(hash, password));
     if (!isRight || !account || hash === null) return { account, session: null };
-    const renewed = isOutdatedHash(hash) ? await this.hasher.hash(password) : hash;
+    const renewed = isOutdatedHash(hash) ? await work.hash(password) : hash;
     const session = await this.database.transaction(NO_TRANSACTION, async (tx) => {
       const values = [account.id, hash, renewed];
       const [entered] = await sqlIn(tx)<{ readonly organizationId: string }>(ENTER, values);
@@ -175,7 +190,7 @@ export class SessionsService {
       return begun;
     });
     // Another sign-in of the person may have renewed the hash meanwhile.
-    if (!session && !isRepeated) return this.enter(stranger, address, password, true);
+    if (!session && !isRepeated) return this.enter(work, stranger, address, password, true);
     return { account, session };
   }
 }
