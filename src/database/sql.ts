@@ -17,12 +17,20 @@ export type Sql = <Row>(
   name?: string,
 ) => Promise<Row[]>;
 
-/** Hand-written SQL inside a transaction. */
+/** The last statement of each transaction: its one connection takes them one after the other. */
+const lastStatements = new WeakMap<Tx, Promise<unknown>>();
+
+/** Hand-written SQL inside a transaction; what is asked at once is asked in turn. */
 export function sqlIn(tx: Tx): Sql {
-  return async (statement, values) => {
+  return async <Row>(statement: string, values: readonly unknown[]) => {
+    const ask = () => tx.$queryRawUnsafe<Row[]>(statement, ...values);
+    const before = lastStatements.get(tx);
+    const answer = before ? before.then(ask, ask) : ask();
+    lastStatements.set(tx, answer);
     try {
-      return await tx.$queryRawUnsafe(statement, ...values);
+      return await answer;
     } finally {
+      if (lastStatements.get(tx) === answer) lastStatements.delete(tx);
       if (values.some((value) => typeof value === 'string' && value.length > LARGE_CHARS)) forget();
     }
   };
