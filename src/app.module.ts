@@ -31,6 +31,7 @@ import { ObservableTypesModule } from './observable-types/observable-types.modul
 import { ObservablesModule } from './observables/observables.module.js';
 import { OrganizationsModule } from './organizations/organizations.module.js';
 import { RateLimitGuard } from './rate-limit/rate-limit.guard.js';
+import { SearchModule } from './search/search.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 import { SlaModule } from './sla/sla.module.js';
 import { StatsModule } from './stats/stats.module.js';
@@ -54,6 +55,7 @@ const FEATURES = [
   CommentsModule,
   TasksModule,
   TimelineModule,
+  SearchModule,
   StatsModule,
   TtpsModule,
   TagsModule,

@@ -52,6 +52,8 @@ export interface ListShape {
   /** The SQL type of the sort column, to read the position back. */
   readonly sortType: SortType;
   readonly limit: number;
+  /** How many records near the beginning will do, where these are not all; a full page unless it says so. */
+  readonly enough?: number;
 }
 
 /**
@@ -108,12 +110,40 @@ export function visibleIds(
   const limit = params.add(list.limit, 'int');
   const reading = new Reading(list, limit, params);
   const [owned, ...others] = sourcesOf(principal, tables, params, list);
-  const page = (rows: string) =>
-    `SELECT page.id, page.sort_value FROM (${rows}) page ${reading.orderBy(['page.sort_value', 'page.id'])} LIMIT ${limit}`;
-  if (others.length === 0) return page(reading.each(owned));
+  const own = reading.first([reading.each(owned)]);
+  if (others.length === 0) return own;
   const parts = others.map((part) => reading.each(part, reading.withinOwned(part.source)));
-  return `WITH owned AS MATERIALIZED (${page(reading.each(owned))})
-    ${page(['SELECT * FROM owned', ...parts].join(' UNION ALL '))}`;
+  return `WITH owned AS MATERIALIZED (${own})
+    ${reading.first(['SELECT * FROM owned', ...parts])}`;
+}
+
+/** A set of rows `r` by creation that are no records but hang on them. */
+export interface HangingRows {
+  /** What the set is read for one by one; empty when it is read once. */
+  readonly each: string;
+  readonly from: string;
+  readonly where: readonly string[];
+  /** Whether an index holds them by creation; else they are few. */
+  readonly isOrdered: boolean;
+}
+
+/** The ids of the first rows of such sets under the conditions of a list by creation. */
+export function hangingIds(
+  params: SqlParams,
+  list: ListShape,
+  sets: readonly HangingRows[],
+): string {
+  const reading = new Reading(list, params.add(list.limit, 'int'), params);
+  const { conditions, sortValue } = list;
+  const rest = {
+    conditions,
+    order: [sortValue, 'r.id'],
+    at: () => null,
+    nearMax: NEAR_RECORDS,
+  } as const;
+  return reading.first(
+    sets.map(({ each, ...set }) => reading.each({ each, source: { ...set, ...rest } })),
+  );
 }
 
 /** How many rows a list may show, counting no further than its limit, and in no order. */
@@ -307,6 +337,12 @@ class Reading {
     return `ORDER BY ${value} ${this.direction}, ${id} ${this.direction}`;
   }
 
+  /** The first rows of what the statements find together. */
+  first(statements: readonly string[]): string {
+    return `SELECT page.id, page.sort_value FROM (${statements.join(' UNION ALL ')}) page
+      ${this.orderBy(['page.sort_value', 'page.id'])} LIMIT ${this.limit}`;
+  }
+
   /** What comes before the end of a full page of owned records; the rest of others could not be on it. */
   withinOwned({ order: [value], isOrdered }: Source): string[] {
     if (!isOrdered) return [];
@@ -348,7 +384,7 @@ class Reading {
     return `WITH near AS MATERIALIZED (
         SELECT ${this.columns} FROM (SELECT r.* FROM ${from} WHERE ${within} ${this.orderBy(order)} LIMIT ${nearMax}) r
         WHERE ${conditions.map(({ text }) => text).join(' AND ')} ${this.orderBy([this.list.sortValue, 'r.id'])} LIMIT ${this.limit}),
-      verdict AS MATERIALIZED (SELECT count(*) < ${this.limit} AND ${isFarther} AS is_short FROM near)
+      verdict AS MATERIALIZED (SELECT count(*) < ${this.list.enough ?? this.limit} AND ${isFarther} AS is_short FROM near)
       SELECT near.* FROM near WHERE NOT (SELECT is_short FROM verdict)
       UNION ALL
       (${this.gathered(from, `(SELECT is_short FROM verdict) AND ${matching}`)})`;

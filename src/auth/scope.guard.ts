@@ -75,7 +75,8 @@ export function assertScope(principal: Principal, scope: Scope): void {
   if (!hasScope(principal.scopes, scope)) throw insufficientScope(principal, [scope]);
 }
 
-function insufficientScope(
+/** 403: the caller lacks these scopes, each of which would do by itself where `wanted` says so. */
+export function insufficientScope(
   { credentialKind, role }: Principal,
   scopes: readonly Scope[],
   wanted = scopes.length > 1 ? 'the scopes' : 'the scope',

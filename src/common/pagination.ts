@@ -6,8 +6,12 @@ import { AppError } from './errors.js';
 import { queryBoolean } from './fields.js';
 import { JsonText, joinTexts } from './json-text.js';
 
-/** Where a page ends: the sort value and the id of its last row. */
-export type Position = readonly [sortValue: string | number, id: string | number];
+/** Where a page ends: the sort value and the id of its last row, and what else it takes to go on from there. */
+export type Position = readonly [
+  sortValue: string | number,
+  id: string | number,
+  ...rest: (string | number)[],
+];
 
 /** One page of a list; the answer interceptor turns it into a bare array with headers. */
 export class Page<T> {

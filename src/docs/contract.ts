@@ -106,7 +106,7 @@ function describeOperation(
     };
   }
   for (const parameter of operation.parameters) describeParameter(parameter);
-  if (hasParameter(operation, 'cursor')) {
+  if (isList(operation) && hasParameter(operation, 'cursor')) {
     operation.responses['200'] = {
       ...operation.responses['200'],
       headers: LIST_HEADERS,
@@ -121,6 +121,13 @@ function describeOperation(
 
 function hasParameter({ parameters = [] }: Operation, name: string): boolean {
   return parameters.some((parameter) => 'name' in parameter && parameter.name === name);
+}
+
+/** Whether it answers a bare array. */
+function isList({ responses }: Operation): boolean {
+  const { content = {} } = (responses['200'] ?? {}) as Answer;
+  const schema = content['application/json']?.schema as { readonly type?: unknown } | undefined;
+  return schema?.type === 'array';
 }
 
 interface Answer {
@@ -152,7 +159,7 @@ function describeParameter(parameter: NonNullable<Operation['parameters']>[numbe
   const schema = parameter.schema as Record<string, unknown>;
   delete schema.description;
   const type = parameter.in === 'query' ? QUERY_TYPES[parameter.name] : undefined;
-  if (type) parameter.schema = type;
+  if (type && schema.type === 'string') parameter.schema = type;
   if (parameter.in !== 'path') return;
   const isInteger = String(schema.pattern).startsWith('^\\d');
   if (isInteger) parameter.schema = INTEGER_ID;
@@ -229,12 +236,18 @@ function partsOf(example: MultipartExample): string[] {
   );
 }
 
-/** The path with an example for each of its parameters. */
-function examplePath(operation: Operation, path: string): string {
-  return path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
-    const parameter = operation.parameters?.find((each) => 'name' in each && each.name === name);
+/** The path with an example for each of its parameters, and what the query must hold. */
+function examplePath({ parameters = [] }: Operation, path: string): string {
+  const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
+    const parameter = parameters.find((each) => 'name' in each && each.name === name);
     return String(parameter && 'example' in parameter ? parameter.example : EXAMPLE_ID);
   });
+  const query = parameters.flatMap((parameter) => {
+    if (!('in' in parameter) || parameter.in !== 'query' || !parameter.required) return [];
+    const { example } = parameter.schema as { readonly example?: unknown };
+    return [`${parameter.name}=${encodeURIComponent(String(example))}`];
+  });
+  return query.length === 0 ? filled : `${filled}?${query.join('&')}`;
 }
 
 /** The example of a schema, through its references. */

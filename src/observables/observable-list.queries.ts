@@ -5,6 +5,7 @@ import type { Position } from '../common/pagination.js';
 import { SqlParams } from '../database/sql.js';
 import type { Sql } from '../database/sql.js';
 import { instantSql } from '../records/record-sql.js';
+import { patternOf } from '../records/text-search.js';
 
 /** Which observables a list holds; each filter is a list of what may be. */
 export interface ObservableFilter {
@@ -15,8 +16,8 @@ export interface ObservableFilter {
   readonly valueHashes?: readonly string[] | undefined;
   /** Texts of three characters or more that the value has somewhere. */
   readonly contains?: readonly string[] | undefined;
-  /** The same, each of which the value has. */
-  readonly words?: readonly string[] | undefined;
+  /** Of each of these lists of such texts, the value has one. */
+  readonly words?: readonly (readonly string[])[] | undefined;
   readonly ioc?: boolean | undefined;
   readonly sighted?: boolean | undefined;
   readonly tlp?: readonly number[] | undefined;
@@ -32,6 +33,8 @@ export interface PageShape {
   readonly limit: number;
   readonly descending: boolean;
   readonly after: Position | null;
+  /** How many rows near the beginning will do, where these are not all; a full page unless it says so. */
+  readonly enough?: number;
 }
 
 /**
@@ -67,6 +70,16 @@ export async function listObservables<T>(
     params.values,
   );
   return rows.map((row) => row.item);
+}
+
+/** The statement that finds the ids of a page of the list, with their creation, as many as one more than `limit`. */
+export function observableIds(
+  principal: Principal,
+  filter: ObservableFilter,
+  page: PageShape,
+  params: SqlParams,
+): string {
+  return new ListSql(principal, filter, page, params).ids();
 }
 
 /** How many observables the list holds, counting no further than `max`. */
@@ -168,6 +181,7 @@ export async function listValues(
 /** Writes the statements that find the observables of a list. */
 class ListSql {
   private readonly limit: string;
+  private readonly enough: number;
   private readonly direction: 'ASC' | 'DESC';
   private ownParameter: string | null = null;
   private baseConditions: readonly string[] | null = null;
@@ -188,6 +202,7 @@ class ListSql {
     private readonly params: SqlParams,
   ) {
     this.limit = params.add(page.limit + 1, 'int');
+    this.enough = page.enough ?? page.limit + 1;
     this.direction = page.descending ? 'DESC' : 'ASC';
     this.wanted = filter.valueHashes
       ? `(SELECT decode(hex, 'hex') AS hash FROM unnest(${params.add(filter.valueHashes, 'text[]')}) hex) wanted`
@@ -393,7 +408,7 @@ class ListSql {
       tables: `near AS MATERIALIZED (
           SELECT o.id, o.created_at FROM ${some} WHERE ${[...matching, ...shown].join(' AND ')} ${this.orderBy('o')} LIMIT ${this.limit}),
         verdict AS MATERIALIZED (
-          SELECT count(*) < ${this.limit} AND EXISTS (SELECT 1 ${next} OFFSET ${nearRows}) AS is_short FROM near),
+          SELECT count(*) < ${this.enough} AND EXISTS (SELECT 1 ${next} OFFSET ${nearRows}) AS is_short FROM near),
         rarity AS MATERIALIZED (
           SELECT count(*) <= ${nearRows * RARE_SHARE} AS is_rare FROM ${some} WHERE ${[isShort, ...matching].join(' AND ')})`,
       rows: `SELECT near.* FROM near WHERE NOT ${isShort}`,
@@ -542,16 +557,15 @@ class ListSql {
     }
     if (tlp) conditions.push(`o.tlp = ANY(${params.add(tlp, 'smallint[]')})`);
     if (tags) conditions.push(tagCondition(tags, params));
-    if (contains)
-      conditions.push(`(${contains.map((text) => hasText(text, params)).join(' OR ')})`);
-    conditions.push(...words.map((word) => hasText(word, params)));
+    conditions.push(...words.map((forms) => hasOne(forms, params)));
+    if (contains) conditions.push(hasOne(contains, params));
     return conditions;
   }
 }
 
-function hasText(text: string, params: SqlParams): string {
-  const literal = text.replace(/[\\%_]/g, '\\$&');
-  return `${SEARCHED_TEXT} LIKE lower(${params.add(`%${literal}%`)})`;
+function hasOne(texts: readonly string[], params: SqlParams): string {
+  const isThere = (text: string) => `${SEARCHED_TEXT} LIKE lower(${params.add(patternOf(text))})`;
+  return `(${texts.map(isThere).join(' OR ')})`;
 }
 
 function tagCondition(wanted: readonly (number | string)[], params: SqlParams): string {

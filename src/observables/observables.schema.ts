@@ -4,8 +4,9 @@ import { issuesToError } from '../common/issues.js';
 import { listQuery, searchAnswer, searchBody } from '../common/pagination.js';
 import { observableSchema } from '../records/answer.schema.js';
 import { bulkUpdateBody } from '../records/record-bulk.js';
-import { flag, integer, texts, values, wordsOf } from '../records/record-filter.js';
+import { flag, integer, texts, values } from '../records/record-filter.js';
 import { tagsSchema, updateBody } from '../records/record.schema.js';
+import { wordsOf } from '../records/text-search.js';
 
 const dataSchema = text(16_384, 1);
 

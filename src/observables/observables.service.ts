@@ -7,9 +7,9 @@ import { Database } from '../database/database.service.js';
 import type { Observable } from '../records/answer.schema.js';
 import { openParent } from '../records/parent.js';
 import type { Parent } from '../records/parent.js';
-import { wordsOf } from '../records/record-filter.js';
 import { instantSql } from '../records/record-sql.js';
 import type { PageQuery } from '../records/record.schema.js';
+import { wordsOf } from '../records/text-search.js';
 import { countObservables, listObservables } from './observable-list.queries.js';
 import type { ObservableFilter } from './observable-list.queries.js';
 import { searchedForms } from './observable-normalization.js';
@@ -103,7 +103,7 @@ export class ObservablesService {
       alertIds: listOf(alertId),
       caseIds: listOf(caseId),
       contains: listOf(contains)?.flatMap(searchedForms),
-      words: q === undefined ? undefined : wordsOf(q),
+      words: q === undefined ? undefined : wordsOf(q).map(searchedForms),
       tags: tag,
       ...{ ioc, sighted, tlp, createdAfter },
     };

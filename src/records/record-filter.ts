@@ -6,16 +6,9 @@ import { toStatusValue } from '../statuses/statuses.service.js';
 import type { Status } from '../statuses/statuses.service.js';
 import { techniqueIdSchema } from '../ttps/technique.js';
 import type { RecordKind } from './record-writes.js';
+import { searchedText, textConditions, wordsOf, wordsSchema } from './text-search.js';
 
 const VALUES_MAX = 100;
-const WORDS_MAX = 10;
-
-export function wordsOf(q: string): string[] {
-  return q
-    .toLowerCase()
-    .split(/\s+/)
-    .filter((word) => word !== '');
-}
 
 /** What was given as a list; of one that is too long, no more than it takes to be refused. */
 function listOf(value: unknown): unknown[] {
@@ -88,15 +81,10 @@ export const recordFilters = {
   createdAfter: instantInput.optional().meta({ description: 'From this instant on.' }),
   createdBefore: instantInput.optional().meta({ description: 'Before this instant.' }),
   updatedAfter: instantInput.optional().meta({ description: 'From this instant on.' }),
-  q: text(200)
-    .refine((value) => wordsOf(value).length >= 1 && wordsOf(value).length <= WORDS_MAX, {
-      error: `expected 1 to ${WORDS_MAX} words`,
-    })
-    .optional()
-    .meta({
-      description:
-        'Words in the title and the first 65 536 characters of the description; each may be a prefix, or a substring of 3 or more characters.',
-    }),
+  q: wordsSchema.optional().meta({
+    description:
+      'Words in the title and the first 65 536 characters of the description; each may be a prefix, or a substring of 3 or more characters.',
+  }),
 };
 
 export type RecordFilter = z.output<z.ZodObject<typeof recordFilters>>;
@@ -217,7 +205,8 @@ function plainConditions(kind: RecordKind, filter: RecordFilter, params: SqlPara
     const among = isAmong('link.team_id', filter.teamId, 'uuid', params);
     conditions.push(`r.id IN (SELECT link.${kind}_id FROM ${kind}_teams link WHERE ${among})`);
   }
-  if (filter.q !== undefined) conditions.push(...textConditions(filter.q, params));
+  if (filter.q !== undefined)
+    conditions.push(...textConditions(searchedText('r'), wordsOf(filter.q), params));
   return conditions;
 }
 
@@ -258,22 +247,4 @@ function techniqueCondition(
     SELECT t.id FROM ttps named JOIN ttps t ON t.id = named.id OR t.parent_technique_id = named.technique_id
     WHERE named.technique_id = ANY(${ids}) OR named.former_ids && ${ids}))`;
   return { text: `r.id IN (${links})`, few: `r.id = ANY(ARRAY(${links}))` };
-}
-
-/** What text search looks at; the trigram indexes are on this very expression. */
-const SEARCHED_TEXT = `lower(' ' || r.title || ' ' || left(coalesce(r.description, ''), 65536))`;
-
-/** What a word starts after; written out one by one, for the trigram indexes know no classes. */
-const WORD_STARTS = [' ', '\n', '\t'];
-
-/** Every word must occur: from three characters on anywhere, shorter ones at the start of a word. */
-function textConditions(q: string, params: SqlParams): string[] {
-  return wordsOf(q).map((word) => {
-    const literal = word.replace(/[\\%_]/g, '\\$&');
-    const starts = word.length < 3 ? WORD_STARTS : [''];
-    const patterns = starts.map(
-      (start) => `${SEARCHED_TEXT} LIKE ${params.add(`%${start}${literal}%`)}`,
-    );
-    return `(${patterns.join(' OR ')})`;
-  });
 }

@@ -180,6 +180,16 @@ function search([name, q]: (typeof SEARCHES)[number], caller: Caller): MeasuredR
   };
 }
 
+function searchAll([name, q]: (typeof SEARCHES)[number], caller: Caller): MeasuredRequest {
+  return {
+    name: `search everything: ${name}`,
+    caller,
+    method: 'GET',
+    path: () => `/api/search?q=${encodeURIComponent(q)}`,
+    target: SEARCH,
+  };
+}
+
 function stats([name, path, target]: (typeof STATS)[number], caller: Caller): MeasuredRequest {
   return {
     name: `stats: ${name}`,
@@ -208,6 +218,7 @@ export const MEASURED: readonly MeasuredRequest[] = [
   },
   ...CALLERS.flatMap((caller) => LISTS.map((row) => list(row, caller))),
   ...CALLERS.flatMap((caller) => SEARCHES.map((row) => search(row, caller))),
+  ...CALLERS.flatMap((caller) => SEARCHES.map((row) => searchAll(row, caller))),
   ...CALLERS.flatMap((caller) => STATS.map((row) => stats(row, caller))),
   {
     name: 'observables of an alert',
