@@ -52,8 +52,14 @@ export interface ListShape {
   /** The SQL type of the sort column, to read the position back. */
   readonly sortType: SortType;
   readonly limit: number;
-  /** How many records near the beginning will do, where these are not all; a full page unless it says so. */
-  readonly enough?: number;
+  /** How far it is looked at in its order before all that match are gathered, where that is not for a full page. */
+  readonly near?: Near;
+}
+
+/** How many rows are looked at in the order of a list, and how many of them must match for these to do. */
+export interface Near {
+  readonly rows: number;
+  readonly enough: number;
 }
 
 /**
@@ -117,33 +123,24 @@ export function visibleIds(
     ${reading.first(['SELECT * FROM owned', ...parts])}`;
 }
 
-/** A set of rows `r` by creation that are no records but hang on them. */
-export interface HangingRows {
-  /** What the set is read for one by one; empty when it is read once. */
-  readonly each: string;
-  readonly from: string;
-  readonly where: readonly string[];
-  /** Whether an index holds them by creation; else they are few. */
-  readonly isOrdered: boolean;
-}
-
-/** The ids of the first rows of such sets under the conditions of a list by creation. */
+/** The ids of the first rows `r` of what hangs on the records of organizations `org`, which an index holds by creation. */
 export function hangingIds(
+  table: string,
+  organizations: string,
   params: SqlParams,
   list: ListShape,
-  sets: readonly HangingRows[],
 ): string {
   const reading = new Reading(list, params.add(list.limit, 'int'), params);
-  const { conditions, sortValue } = list;
-  const rest = {
-    conditions,
-    order: [sortValue, 'r.id'],
+  const source: Source = {
+    from: `${table} r`,
+    where: ['r.organization_id = org.id', 'r.deleted_at IS NULL'],
+    conditions: list.conditions,
+    order: [list.sortValue, 'r.id'],
     at: () => null,
+    isOrdered: true,
     nearMax: NEAR_RECORDS,
-  } as const;
-  return reading.first(
-    sets.map(({ each, ...set }) => reading.each({ each, source: { ...set, ...rest } })),
-  );
+  };
+  return reading.first([reading.each({ each: organizations, source })]);
 }
 
 /** How many rows a list may show, counting no further than its limit, and in no order. */
@@ -371,7 +368,11 @@ class Reading {
    * first; only when too few of them match, all that match are gathered by whatever finds them best.
    */
   private of(source: Source): string {
-    const { from, where, conditions, order, nearMax, span = source } = source;
+    const { from, where, conditions, order, span = source } = source;
+    const { rows: nearMax, enough } = this.list.near ?? {
+      rows: source.nearMax,
+      enough: this.limit,
+    };
     const position = this.after(order);
     const within = [...where, ...position].join(' AND ');
     const matching = [within, ...conditions.map(({ text, few = text }) => few)].join(' AND ');
@@ -384,7 +385,7 @@ class Reading {
     return `WITH near AS MATERIALIZED (
         SELECT ${this.columns} FROM (SELECT r.* FROM ${from} WHERE ${within} ${this.orderBy(order)} LIMIT ${nearMax}) r
         WHERE ${conditions.map(({ text }) => text).join(' AND ')} ${this.orderBy([this.list.sortValue, 'r.id'])} LIMIT ${this.limit}),
-      verdict AS MATERIALIZED (SELECT count(*) < ${this.list.enough ?? this.limit} AND ${isFarther} AS is_short FROM near)
+      verdict AS MATERIALIZED (SELECT count(*) < ${enough} AND ${isFarther} AS is_short FROM near)
       SELECT near.* FROM near WHERE NOT (SELECT is_short FROM verdict)
       UNION ALL
       (${this.gathered(from, `(SELECT is_short FROM verdict) AND ${matching}`)})`;

@@ -1,5 +1,6 @@
 import { ALERT_TABLES, CASE_TABLES, clearedFor, visibleTo } from '../access/access.js';
 import type { SharedTables } from '../access/access.js';
+import type { Near } from '../access/visible-list.js';
 import type { Principal } from '../auth/principal.js';
 import type { Position } from '../common/pagination.js';
 import { SqlParams } from '../database/sql.js';
@@ -33,8 +34,8 @@ export interface PageShape {
   readonly limit: number;
   readonly descending: boolean;
   readonly after: Position | null;
-  /** How many rows near the beginning will do, where these are not all; a full page unless it says so. */
-  readonly enough?: number;
+  /** How far it is looked at in its order before all that match are gathered, where that is not for a full page. */
+  readonly near?: Near;
 }
 
 /**
@@ -181,7 +182,6 @@ export async function listValues(
 /** Writes the statements that find the observables of a list. */
 class ListSql {
   private readonly limit: string;
-  private readonly enough: number;
   private readonly direction: 'ASC' | 'DESC';
   private ownParameter: string | null = null;
   private baseConditions: readonly string[] | null = null;
@@ -202,7 +202,6 @@ class ListSql {
     private readonly params: SqlParams,
   ) {
     this.limit = params.add(page.limit + 1, 'int');
-    this.enough = page.enough ?? page.limit + 1;
     this.direction = page.descending ? 'DESC' : 'ASC';
     this.wanted = filter.valueHashes
       ? `(SELECT decode(hex, 'hex') AS hash FROM unnest(${params.add(filter.valueHashes, 'text[]')}) hex) wanted`
@@ -396,11 +395,13 @@ class ListSql {
    * are more rows, and whether rows that match are rare.
    */
   private near(
-    nearRows: number,
+    nearMax: number,
     index: readonly string[],
     matching: readonly string[],
     shown: readonly string[],
   ) {
+    const { rows: wanted, enough } = this.page.near ?? { rows: nearMax, enough: this.limit };
+    const nearRows = Math.min(wanted, nearMax);
     const next = `FROM observables o WHERE ${index.join(' AND ')} ${this.orderBy('o')}`;
     const some = `(SELECT o.* ${next} LIMIT ${nearRows}) o`;
     const isShort = '(SELECT is_short FROM verdict)';
@@ -408,7 +409,7 @@ class ListSql {
       tables: `near AS MATERIALIZED (
           SELECT o.id, o.created_at FROM ${some} WHERE ${[...matching, ...shown].join(' AND ')} ${this.orderBy('o')} LIMIT ${this.limit}),
         verdict AS MATERIALIZED (
-          SELECT count(*) < ${this.enough} AND EXISTS (SELECT 1 ${next} OFFSET ${nearRows}) AS is_short FROM near),
+          SELECT count(*) < ${enough} AND EXISTS (SELECT 1 ${next} OFFSET ${nearRows}) AS is_short FROM near),
         rarity AS MATERIALIZED (
           SELECT count(*) <= ${nearRows * RARE_SHARE} AS is_rare FROM ${some} WHERE ${[isShort, ...matching].join(' AND ')})`,
       rows: `SELECT near.* FROM near WHERE NOT ${isShort}`,
@@ -452,8 +453,15 @@ class ListSql {
       `SELECT ${columns} FROM (${this.recordsOf(tables)}) shown
        JOIN ${tables.records} r ON r.id = shown.id AND r.deleted_at IS NULL AND r.organization_id <> ALL(${this.own})
          AND ${clearedFor(principal, 'r', params)}
-       JOIN observables o ON o.${tables.shareKey} = r.id WHERE ${matching.join(' AND ')}`;
+       ${this.onRecord(tables)} WHERE ${matching.join(' AND ')}`;
     return `${of(ALERT_TABLES)} UNION ALL ${of(CASE_TABLES)}`;
+  }
+
+  /** Joins the observables of the record `r`; the offset keeps PostgreSQL from reading those of all records that have the text. */
+  private onRecord({ shareKey }: SharedTables): string {
+    if (!this.isByText()) return `JOIN observables o ON o.${shareKey} = r.id`;
+    return `CROSS JOIN LATERAL (
+      SELECT o.* FROM observables o WHERE o.${shareKey} = r.id AND o.deleted_at IS NULL OFFSET 0) o`;
   }
 
   /** The records that are shared with the caller or shown to all, each once. */

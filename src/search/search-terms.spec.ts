@@ -46,20 +46,21 @@ describe('toSearchTerms', () => {
   });
 
   it.each([
-    ['powershell', true],
-    ['p', true],
-    ['ws', true],
-    ['c2-', true],
-    ['(a)', true],
-    ['日本語', true],
-    ['*** ws', true],
-    ['***', false],
-    ['...', false],
-    ['%', false],
-    ['🙂🙂', false],
-    ['', false],
-  ])('knows whether the index finds %j: %j', (q, isIndexed) => {
-    expect(toSearchTerms(q).isIndexed).toBe(isIndexed);
+    ['powershell', true, true],
+    ['日本語', true, true],
+    ['*** ws-042', true, true],
+    ['8.8.8.8', true, false],
+    ['p', true, false],
+    ['ws', true, false],
+    ['c2-', true, false],
+    ['(a)', true, false],
+    ['***', false, false],
+    ['...', false, false],
+    ['%', false, false],
+    ['🙂🙂', false, false],
+    ['', false, false],
+  ])('knows whether, and how well, the index finds %j', (q, isIndexed, isWellIndexed) => {
+    expect(toSearchTerms(q)).toMatchObject({ isIndexed, isWellIndexed });
   });
 
   it('has as many patterns of each kind as words, whatever they are', () => {

@@ -14,6 +14,8 @@ export interface SearchTerms {
   readonly number: AskedNumber | null;
   /** Whether an index of trigrams finds what has the words; else all rows would have to be read. */
   readonly isIndexed: boolean;
+  /** Whether it finds little else. */
+  readonly isWellIndexed: boolean;
 }
 
 /** A record by the number that people call it by. */
@@ -43,6 +45,7 @@ export function toSearchTerms(q: string): SearchTerms {
     ),
     number: numberOf(words.join(' ')),
     isIndexed: words.some(hasTrigram),
+    isWellIndexed: words.some((word) => WHOLE_TRIGRAM.test(word)),
   };
 }
 
@@ -73,6 +76,8 @@ function numberOf(text: string): AskedNumber | null {
 
 /** Trigrams are of letters and digits: three in a row, or fewer with the beginning or the end of a word. */
 const TRIGRAM = /[\p{L}\p{N}]{3}|[^\p{L}\p{N}][\p{L}\p{N}]|[\p{L}\p{N}]{2}[^\p{L}\p{N}]/u;
+
+const WHOLE_TRIGRAM = /[\p{L}\p{N}]{3}/u;
 
 function hasTrigram(word: string): boolean {
   return occurrencesOf(word).some((part) => TRIGRAM.test(part));

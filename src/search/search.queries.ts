@@ -1,7 +1,7 @@
 import { ALERT_TABLES, CASE_TABLES, clearedFor, visibleTo } from '../access/access.js';
 import type { SharedTables } from '../access/access.js';
 import { hangingIds, visibleIds } from '../access/visible-list.js';
-import type { HangingRows, ListShape } from '../access/visible-list.js';
+import type { ListShape, Near } from '../access/visible-list.js';
 import type { Principal } from '../auth/principal.js';
 import { hasScope } from '../auth/scopes.js';
 import { SqlParams } from '../database/sql.js';
@@ -107,7 +107,7 @@ const KINDS: Readonly<Record<SearchKind, KindSql>> = {
         table: 'tasks',
         searched: searchedText('r'),
         isShown: isTaskShown(find),
-        places: [{ tables: CASE_TABLES, join: 'JOIN tasks r ON r.case_id = shown.id' }],
+        places: [{ tables: CASE_TABLES, from: 'tasks r', hangs: 'r.case_id = shown.id' }],
       }),
     title: 'r.title',
     shownTitle: 'r.title',
@@ -190,13 +190,16 @@ function listOf({ after, terms }: Find, conditions: readonly string[]): ListShap
     descending: true,
     after: after && [after[3], LAST_ID],
     limit: CANDIDATES_MAX,
-    enough: enoughOf(terms),
+    near: nearOf(NEAR_ROWS, terms.isIndexed),
   };
 }
 
-/** What no index finds is looked for among the newest rows alone. */
-function enoughOf({ isIndexed }: SearchTerms): number {
-  return isIndexed ? CANDIDATES_ENOUGH : 0;
+/** How many of the newest rows are looked at before an index is asked; where it knows nothing, they are all. */
+const NEAR_ROWS = 1_600;
+const NEAR_OBSERVABLES = 8_000;
+
+function nearOf(rows: number, isIndexed: boolean): Near {
+  return { rows, enough: isIndexed ? CANDIDATES_ENOUGH : 0 };
 }
 
 const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
@@ -206,7 +209,10 @@ function until({ after, params }: Find): string[] {
   return after ? [`r.created_at <= ${params.add(after[3], 'timestamptz')}`] : [];
 }
 
-/** Those of just the value, and those that have every word; of short words alone, which are parts of most values, only the former. */
+/**
+ * Those of just the value, and those that have every word: of words that the index finds badly, such as parts of
+ * addresses, only the newest; of short ones alone none, for they are parts of most values.
+ */
 function observableCandidates({ principal, params, terms, valueHashes, after }: Find): string {
   const page = {
     limit: CANDIDATES_MAX - 1,
@@ -217,7 +223,8 @@ function observableCandidates({ principal, params, terms, valueHashes, after }: 
   const sets = [exact];
   if (terms.words.some(isPart)) {
     const filter = { words: terms.forms };
-    sets.push(observableIds(principal, filter, { ...page, enough: enoughOf(terms) }, params));
+    const near = nearOf(NEAR_OBSERVABLES, terms.isWellIndexed);
+    sets.push(observableIds(principal, filter, { ...page, near }, params));
   }
   return sets.map((set) => `SELECT id FROM (${set}) page`).join(' UNION ');
 }
@@ -227,15 +234,23 @@ interface Hanging {
   readonly table: 'tasks' | 'comments';
   /** What text search looks at in the row `r`. */
   readonly searched: string;
-  /** The condition that the row `r` is there and that the caller may see it. */
+  /** The condition that the row `r` is one that the caller may see. */
   readonly isShown: string;
-  /** What it hangs on, of which other organizations may share some, and how it is found there. */
-  readonly places: readonly { readonly tables: SharedTables; readonly join: string }[];
+  readonly places: readonly Place[];
 }
 
-/** Of how many records that others share with the caller, the newest, everything is read. */
-const SHARED_MAX = 1_000;
-/** How many matches of other organizations are looked at where the caller is a guest of more. */
+/** Records `shown`, of which other organizations may share some, and where the rows `r` that hang on one are. */
+interface Place {
+  readonly tables: SharedTables;
+  readonly from: string;
+  readonly hangs: string;
+}
+
+/** Of how many records that others share with the caller or show to all, the newest of each, something is read. */
+const SHARED_MAX = 500;
+/** How many rows that hang on them are looked at. */
+const SHARED_ROWS_MAX = 2_000;
+/** How many matches of other organizations are looked at where that was not all. */
 const OTHERS_MAX = 5_000;
 
 /**
@@ -247,52 +262,44 @@ function hangingCandidates(find: Find, { table, searched, isShown, places }: Han
   const { principal, params, terms } = find;
   const texts = textConditions(searched, terms.words, params);
   const list = listOf(find, [...texts, isShown]);
-  const isThere = 'r.deleted_at IS NULL';
-  const owned = (each: string): HangingRows => ({
-    each,
-    from: `${table} r`,
-    where: ['r.organization_id = org.id', isThere],
-    isOrdered: true,
-  });
-  const ids = (sets: readonly HangingRows[]) => hangingIds(params, list, sets);
-  if (principal.everyOrganization)
-    return `SELECT id FROM (${ids([owned('organizations org')])}) page`;
+  const owned = (organizations: string) =>
+    `SELECT id FROM (${hangingIds(table, organizations, params, list)}) page`;
+  if (principal.everyOrganization) return owned('organizations org');
   const own = params.add(principal.organizationIds, 'uuid[]');
-  const isOfOthers = `r.organization_id <> ALL(${own})`;
-  const shared = places.map(({ tables, join }): HangingRows => ({
-    each: '',
-    from: `(${sharedIds(tables, own)}) shown ${join}`,
-    where: [isThere, isOfOthers],
-    isOrdered: false,
-  }));
-  const sets = [
-    `SELECT id FROM (${ids([owned(`unnest(${own}) org(id)`)])}) page`,
-    'SELECT id FROM shared',
-  ];
-  if (terms.isIndexed) {
-    const isGuestOfMore = places.map(({ tables }) => isGuestOfMany(tables, own)).join(' OR ');
-    const where = [
-      `(SELECT count(*) < ${CANDIDATES_ENOUGH} FROM shared) AND (${isGuestOfMore})`,
-      isOfOthers,
-      isThere,
-      ...until(find),
-      ...texts,
-    ];
-    sets.push(
-      `(SELECT r.id FROM (SELECT r.* FROM ${table} r WHERE ${where.join(' AND ')} LIMIT ${OTHERS_MAX}) r WHERE ${isShown}
-        ORDER BY r.created_at DESC, r.id DESC LIMIT ${CANDIDATES_MAX})`,
-    );
-  }
-  return `WITH shared AS MATERIALIZED (${ids(shared)}) ${sets.join(' UNION ')}`;
+  const ofOthers = [`r.organization_id <> ALL(${own})`, 'r.deleted_at IS NULL', ...until(find)];
+  // The offset keeps PostgreSQL from reading what hangs on all records to pick those on the shown ones.
+  const looked = places.flatMap(({ tables, from, hangs }) =>
+    sharedIds(tables, own).map(
+      (ids) => `(SELECT part.* FROM (${ids}) shown CROSS JOIN LATERAL (
+        SELECT r.id, ${texts.join(' AND ')} AS has_words FROM ${from} WHERE ${[hangs, ...ofOthers].join(' AND ')} OFFSET 0) part
+        LIMIT ${SHARED_ROWS_MAX})`,
+    ),
+  );
+  const hasMore = [
+    `(SELECT count(*) >= ${SHARED_ROWS_MAX} FROM looked)`,
+    ...places.map(({ tables }) => isGuestOfMany(tables, own)),
+  ].join(' OR ');
+  const isShort = `(SELECT count(*) < ${CANDIDATES_ENOUGH} FROM shared) AND (${hasMore})`;
+  const newest = `${isShown} ORDER BY r.created_at DESC, r.id DESC LIMIT ${CANDIDATES_MAX}`;
+  const elsewhere = `(SELECT r.id FROM (
+      SELECT r.* FROM ${table} r WHERE ${[isShort, ...ofOthers, ...texts].join(' AND ')} LIMIT ${OTHERS_MAX}) r
+    WHERE ${newest})`;
+  const sets = [owned(`unnest(${own}) org(id)`), 'SELECT id FROM shared'];
+  if (terms.isIndexed) sets.push(elsewhere);
+  return `WITH looked AS MATERIALIZED (${looked.join(' UNION ALL ')}),
+    shared AS MATERIALIZED (SELECT r.id FROM looked JOIN ${table} r ON r.id = looked.id WHERE looked.has_words AND ${newest})
+    ${sets.join(' UNION ')}`;
 }
 
-/** The newest records that others share with the caller or show to all. */
-function sharedIds({ records, shares, shareKey }: SharedTables, own: string): string {
-  return `SELECT share.id FROM unnest(${own}) org(id) CROSS JOIN LATERAL (
+/** The statements that find the newest records that others share with the caller, and those that they show to all. */
+function sharedIds({ records, shares, shareKey }: SharedTables, own: string): string[] {
+  return [
+    `SELECT share.id FROM unnest(${own}) org(id) CROSS JOIN LATERAL (
       SELECT share.${shareKey} AS id FROM ${shares} share WHERE share.organization_id = org.id
-      ORDER BY share.created_at DESC, share.${shareKey} DESC LIMIT ${SHARED_MAX}) share
-    UNION (SELECT r.id FROM ${records} r WHERE r.visible_to_all_organizations AND r.deleted_at IS NULL
-      ORDER BY r.created_at DESC, r.id DESC LIMIT ${SHARED_MAX})`;
+      ORDER BY share.created_at DESC, share.${shareKey} DESC LIMIT ${SHARED_MAX}) share`,
+    `SELECT r.id FROM ${records} r WHERE r.visible_to_all_organizations AND r.deleted_at IS NULL
+      ORDER BY r.created_at DESC, r.id DESC LIMIT ${SHARED_MAX}`,
+  ];
 }
 
 function isGuestOfMany({ records, shares }: SharedTables, own: string): string {
@@ -320,13 +327,14 @@ function isTaskShown(find: Find): string {
 }
 
 /** Where comments are that the caller may read: they count as the kind of what they are on. */
-function commentPlaces({ principal }: Find): Hanging['places'] {
-  const onAlerts = [{ tables: ALERT_TABLES, join: 'JOIN comments r ON r.alert_id = shown.id' }];
+function commentPlaces({ principal }: Find): Place[] {
+  const onAlerts = [{ tables: ALERT_TABLES, from: 'comments r', hangs: 'r.alert_id = shown.id' }];
   const onCases = [
-    { tables: CASE_TABLES, join: 'JOIN comments r ON r.case_id = shown.id' },
+    { tables: CASE_TABLES, from: 'comments r', hangs: 'r.case_id = shown.id' },
     {
       tables: CASE_TABLES,
-      join: 'JOIN tasks t ON t.case_id = shown.id AND t.deleted_at IS NULL JOIN comments r ON r.task_id = t.id',
+      from: 'tasks t JOIN comments r ON r.task_id = t.id',
+      hangs: 't.case_id = shown.id AND t.deleted_at IS NULL',
     },
   ];
   return [

@@ -22,7 +22,7 @@ export const SCORES = {
 /** The newest matches of a kind that are ranked. */
 export const CANDIDATES_MAX = 200;
 /** How many of them will do where they are found without looking for all. */
-export const CANDIDATES_ENOUGH = 25;
+export const CANDIDATES_ENOUGH = 10;
 
 export const searchQuery = z.strictObject({
   q: wordsSchema.meta({
@@ -34,7 +34,9 @@ export const searchQuery = z.strictObject({
   kinds: values(z.enum(SEARCH_KINDS))
     .optional()
     .meta({ description: 'Only these kinds.', example: ['alert', 'case'] }),
-  limit: integer(1, 100).default(25).meta({ description: 'Matches a page, 1 to 100; without it, 25.' }),
+  limit: integer(1, 100)
+    .default(25)
+    .meta({ description: 'Matches a page, 1 to 100; without it, 25.' }),
   cursor: z
     .string()
     .max(2000)

@@ -197,6 +197,29 @@ describe('GET /search', () => {
     expect(await kindsOf(next)).toEqual([]);
   });
 
+  it('finds a rare word however much came after it', async () => {
+    const q = word();
+    const fresh = await createTenant(api.db);
+    const agent = api.http(fresh.key);
+    const all = await createAll(q, {}, agent);
+    const later = new Date(Date.now() + 1_000);
+    for (const table of ['alerts', 'cases'] as const)
+      await addRecords(api.db, table, fresh, 1_700, later);
+    const values = [all.case.id, fresh.organizationId, fresh.userId, later];
+    await api.db.rows(
+      `INSERT INTO tasks (id, case_id, organization_id, title, tlp, position, created_by_id, created_at)
+       SELECT uuidv7(), $1, $2, 'Task', 2, n, $3, $4 FROM generate_series(1, 1700) n`,
+      values,
+    );
+    await api.db.rows(
+      `INSERT INTO comments (id, case_id, organization_id, body, created_by_id, created_at)
+       SELECT uuidv7(), $1, $2, 'Comment', $3, $4 FROM generate_series(1, 1700) n`,
+      values,
+    );
+    expect((await idsOf(q, agent)).sort()).toEqual(idsIn(all).sort());
+    expect(await idsOf(`task ${q}`, agent)).toEqual([all.task.id]);
+  });
+
   it('finds what a merge moved once, where it is now', async () => {
     const q = word();
     const all = await createAll(q);
