@@ -1,4 +1,5 @@
 import { searchedForms } from '../observables/observable-normalization.js';
+import type { RecordKind } from '../records/record-writes.js';
 import { occurrencesOf, patternOf, wordsOf } from '../records/text-search.js';
 import type { SearchKind } from './search.schema.js';
 
@@ -20,7 +21,7 @@ export interface SearchTerms {
 
 /** A record by the number that people call it by. */
 export interface AskedNumber {
-  readonly kind: 'alert' | 'case' | null;
+  readonly kind: RecordKind | null;
   readonly tinyId: number;
 }
 
@@ -52,6 +53,11 @@ export function toSearchTerms(q: string): SearchTerms {
 /** The texts that matches of a kind are seen by. */
 export function textsOf(kind: SearchKind, { words, forms }: SearchTerms): readonly string[] {
   return kind === 'observable' ? forms.flat() : words;
+}
+
+/** The number that a record of the kind is asked for by, if it is. */
+export function askedNumber(kind: RecordKind, { number }: SearchTerms): number | null {
+  return number === null || (number.kind ?? kind) !== kind ? null : number.tinyId;
 }
 
 /** Whether the word may be in the middle of another. */

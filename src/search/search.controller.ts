@@ -23,7 +23,8 @@ export class SearchController {
     description:
       'The best match first, the newest of equally good ones before the others. Kinds that the caller holds no scope for are left out: ' +
       'tasks need `cases:read`, observables `observables:read`, comments the scope of what they are on.\n\n' +
-      `The newest matches of each kind are ranked, at most ${CANDIDATES_MAX}; of words that a great many records have, at least ${CANDIDATES_ENOUGH}. ` +
+      `The newest matches of each kind are ranked, at most ${CANDIDATES_MAX}; of words that a great many have, at least ${CANDIDATES_ENOUGH}. ` +
+      'Parts of values that have no three letters or digits in a row, such as `10.1.2`, are looked for among the newest observables; whole values, such as `10.1.2.3`, among all. ' +
       'What is created after the first page is on none of the pages that follow it. ' +
       '`POST /api/alerts/search` and its like find every match of one kind.',
   })
