@@ -17,6 +17,7 @@ import {
   linkedCaseSql,
   newClientIdSql,
   newLinksSql,
+  newNamesAuditSql,
   observableCountSql,
   organizationsSql,
   partsKey,
@@ -176,6 +177,7 @@ function insertSql(parts: NewParts): string {
     ...newLinksSql('alert', parts),
     `new_activities AS (${insertActivitiesSql("$1::jsonb->'activities'")})`,
     `new_audit AS (${insertAuditSql("$1::jsonb->'audit'")})`,
+    ...newNamesAuditSql(parts),
   ].join(',\n')}`;
 }
 

@@ -40,23 +40,37 @@ export type Actor = Pick<
   'userId' | 'credentialId' | 'credentialKind' | 'organizationId' | 'requestId' | 'ip'
 >;
 
-/** The entry that says the caller did this. */
-export function toAuditRow(principal: Actor, event: AuditEvent): AuditRow {
+/** Who did it, in the columns of an entry. */
+export type ActorColumns = Pick<
+  AuditRow,
+  'actorKind' | 'actorId' | 'credentialId' | 'requestId' | 'ip'
+>;
+
+/** Who did it, as an entry tells it. */
+export function toActorColumns(principal: Actor): ActorColumns {
   const actorKind = actorKindOf(principal);
   const isKnown = actorKind !== 'system';
   return {
-    id: uuidv7(),
-    organizationId:
-      event.organizationId === undefined ? principal.organizationId : event.organizationId,
     actorKind,
     actorId: isKnown ? principal.userId : null,
     credentialId: isKnown ? principal.credentialId : null,
-    action: event.action,
-    targetKind: event.targetKind,
-    targetId: event.targetId,
-    changes: event.changes ?? [],
     requestId: isKnown ? principal.requestId : null,
     ip: isKnown ? principal.ip : null,
+  };
+}
+
+/** The entry that says the caller did this. */
+export function toAuditRow(principal: Actor, event: AuditEvent): AuditRow {
+  const { action, targetKind, targetId, changes = [] } = event;
+  const { organizationId = principal.organizationId } = event;
+  return {
+    ...toActorColumns(principal),
+    id: uuidv7(),
+    organizationId,
+    action,
+    targetKind,
+    targetId,
+    changes,
   };
 }
 
@@ -77,6 +91,13 @@ export function toSystemAuditRow(event: AuditEvent): AuditRow {
   };
 }
 
+/** What a caller asked for, as the entry of an export tells it. */
+export function askedFor(query: Readonly<Record<string, unknown>>): FieldChange[] {
+  return Object.entries(query).flatMap(([field, value]) =>
+    value === undefined ? [] : [{ field, old: null, new: value }],
+  );
+}
+
 /** Whether a person did it by hand, a key for the person, or somebody at the server's terminal. */
 export function actorKindOf({
   credentialKind,
@@ -93,3 +114,28 @@ export function insertAuditSql(source: string): string {
   FROM jsonb_to_recordset(${source}) AS x(id uuid, "organizationId" uuid, "actorKind" text, "actorId" uuid, "credentialId" uuid,
     action text, "targetKind" text, "targetId" text, changes jsonb, "requestId" text, ip text)`;
 }
+
+/** A new UUID of version 7, made by the database. */
+const NEW_ID_SQL = `encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
+    PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6), 52, 1), 53, 1), 'hex')::uuid`;
+
+/** Inserts the entry in the JSON `entry` for each of the rows `(id, organization_id)` of `source`, as what it is about. */
+export function insertEachAuditSql(entry: string, source: string): string {
+  const row = `${entry} || jsonb_build_object('id', ${NEW_ID_SQL}, 'organizationId', x.organization_id, 'targetId', x.id)`;
+  return insertAuditSql(`(SELECT coalesce(jsonb_agg(${row}), '[]') FROM ${source} x)`);
+}
+
+/**
+ * Inserts an entry for each setting that a statement created because something names it.
+ *
+ * `source` holds `(kind, id, organization_id, name)`, and `actor` the JSON of who did it: the columns of
+ * the actor, or an entry of the same statement.
+ */
+export function insertNamedAuditSql(actor: string, source: string): string {
+  const row = `${actor} || jsonb_build_object('id', ${NEW_ID_SQL}, 'organizationId', x.organization_id, 'action', x.kind || '.created',
+    'targetKind', x.kind, 'targetId', x.id, 'changes', jsonb_build_array(jsonb_build_object('field', 'name', 'old', NULL, 'new', x.name)))`;
+  return insertAuditSql(`(SELECT coalesce(jsonb_agg(${row}), '[]') FROM (${source}) x)`);
+}
+
+/** Among what `INSERT … ON CONFLICT DO UPDATE … RETURNING` answers: whether the row was inserted. */
+export const IS_INSERTED_SQL = 'xmax = 0';

@@ -149,7 +149,7 @@ export class CaseTemplatesService {
       await this.customFields.assertUpdate(caller, declared, input.customFields, '');
     }
     await tx.caseTemplate.update({ where: { id }, data: toColumns(input), select: { id: true } });
-    if (tags) await replaceTags(sqlIn(tx), 'case_template', id, organizationId, tags);
+    if (tags) await replaceTags(sqlIn(tx), principal, 'case_template', id, organizationId, tags);
     if (teams) await replaceTeams(sqlIn(tx), 'case_template', id, teams);
   }
 

@@ -139,7 +139,7 @@ export class CaseMergeService {
 
     const { tags, teams, organizations, ...columns } = united;
     const ownClock = await writeColumns(sql, 'case', id, columns, reopened);
-    await replaceTags(sql, 'case', id, primary.organizationId, idsOf(tags));
+    await replaceTags(sql, principal, 'case', id, primary.organizationId, idsOf(tags));
     await replaceTeams(sql, 'case', id, idsOf(teams));
     await replaceShares(sql, 'case', id, idsOf(organizations));
     await bumpVersion(sql, 'case', id);

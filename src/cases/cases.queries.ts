@@ -16,6 +16,7 @@ import {
   instantSql,
   newClientIdSql,
   newLinksSql,
+  newNamesAuditSql,
   observableCountSql,
   organizationsSql,
   partsKey,
@@ -176,6 +177,7 @@ export async function insertCase(sql: Sql, record: NewCases): Promise<Case> {
     ...newLinksSql('case', parts),
     `new_activities AS (${insertActivitiesSql("$1::jsonb->'activities'")})`,
     `new_audit AS (${insertAuditSql("$1::jsonb->'audit'")})`,
+    ...newNamesAuditSql(parts),
   ].join(',\n')}
 SELECT row_to_json(x) AS case FROM (
   SELECT ${caseColumns(insertedSources(parts).clients, 'NULL')} FROM new_records r JOIN statuses s ON s.id = r.status_id) x`;

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import { ownedBy } from '../access/access.js';
 import { toActivityRow } from '../activities/activity.js';
+import { toAuditRow } from '../audit/audit-entry.js';
 import type { FieldChange } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
@@ -22,8 +23,6 @@ import { clientInUse, clientNotFound } from './clients.errors.js';
 import type { Client, ClientListQuery, CreateClient, UpdateClient } from './clients.schema.js';
 
 type LockedClient = ClientRow & { readonly organizationId: string };
-
-const AUDIT_BATCH = 1_000;
 
 /** The customers of a tenant; alerts and cases find or create them by name as well. */
 @Injectable()
@@ -140,7 +139,11 @@ export class ClientsService {
     from: LockedClient,
     to: LockedClient,
   ): Promise<void> {
-    const ids = await moveRecords(
+    const changes = [
+      { field: 'clientId', old: from.id, new: to.id },
+      { field: 'clientName', old: from.name, new: to.name },
+    ];
+    await moveRecords(
       sqlIn(tx),
       kind,
       {
@@ -154,21 +157,13 @@ export class ClientsService {
         oldValue: from.name,
         newValue: to.name,
       }),
-    );
-    const changes = [
-      { field: 'clientId', old: from.id, new: to.id },
-      { field: 'clientName', old: from.name, new: to.name },
-    ];
-    for (let start = 0; start < ids.length; start += AUDIT_BATCH) {
-      const entries = ids.slice(start, start + AUDIT_BATCH).map((targetId) => ({
+      toAuditRow(principal, {
         action: `${kind}.updated`,
         targetKind: kind,
-        targetId,
-        organizationId: from.organizationId,
+        targetId: null,
         changes,
-      }));
-      await this.audit.record(tx, principal, ...entries);
-    }
+      }),
+    );
   }
 
   /** Holds the visible ones of these clients, in one order for everybody. */

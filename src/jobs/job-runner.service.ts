@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, Logger } from '@nestjs/common';
 import type { BeforeApplicationShutdown, OnApplicationBootstrap } from '@nestjs/common';
+import { BackgroundLoop } from '../common/background-loop.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
 import type { Tx } from '../database/sql.js';
@@ -31,8 +31,7 @@ const OWN = { transaction: null };
 export class JobRunner implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private readonly logger = new Logger('Jobs');
   private readonly handlers = new Map<string, JobHandler>();
-  private readonly stop = new AbortController();
-  private running: Promise<void> = Promise.resolve();
+  private readonly loop = new BackgroundLoop(POLL_MS, () => this.runDue());
 
   constructor(private readonly database: Database) {}
 
@@ -42,24 +41,12 @@ export class JobRunner implements OnApplicationBootstrap, BeforeApplicationShutd
   }
 
   onApplicationBootstrap(): void {
-    this.running = this.run();
+    this.loop.start();
   }
 
   /** Takes no more jobs, and ends when those it has are done or given back. */
   async beforeApplicationShutdown(): Promise<void> {
-    this.stop.abort();
-    await this.running;
-  }
-
-  private async run(): Promise<void> {
-    const { signal } = this.stop;
-    while (!signal.aborted) {
-      const hasMore = await this.runDue();
-      if (hasMore) continue;
-      // Processes that start together do not go on asking together.
-      const pauseMs = POLL_MS * (0.75 + Math.random() / 2);
-      await sleep(pauseMs, undefined, { signal, ref: false }).catch(() => undefined);
-    }
+    await this.loop.stop();
   }
 
   /** Does what is due; whether there may be more. */

@@ -1,15 +1,7 @@
 import { parse } from 'csv-parse/sync';
 import fc from 'fast-check';
 import type { Observable } from '../records/answer.schema.js';
-import {
-  CSV_HEADER,
-  neutralised,
-  parseCsv,
-  restored,
-  tagCell,
-  tagsOf,
-  toCsv,
-} from './observable-csv.js';
+import { CSV_HEADER, parseCsv, tagCell, tagsOf, toCsv } from './observable-csv.js';
 
 const OBSERVABLE: Observable = {
   id: '01900000-0000-7000-8000-000000000001',
@@ -60,36 +52,6 @@ const text = fc.oneof(
     )
     .map((chars) => chars.join('')),
 );
-
-describe('neutralised', () => {
-  it.each([
-    ['=1+1', "'=1+1"],
-    ['+1', "'+1"],
-    ['-1', "'-1"],
-    ['@SUM(A1)', "'@SUM(A1)"],
-    ['\t=1', "'\t=1"],
-    ['\r=1', "'\r=1"],
-    ["'=1", "''=1"],
-    ['＝1', "'＝1"],
-    ["'quoted'", "'quoted'"],
-    ['10.1.2.3', '10.1.2.3'],
-    ['a=b', 'a=b'],
-    ['', ''],
-  ])('writes %j as %j', (cell, written) => {
-    expect(neutralised(cell)).toBe(written);
-    expect(restored(written)).toBe(cell);
-  });
-
-  it('begins no cell with what a spreadsheet runs, and gives every text back', () => {
-    fc.assert(
-      fc.property(text, (cell) => {
-        expect(neutralised(cell)).not.toMatch(/^[=+\-@\t\r]/);
-        expect(restored(neutralised(cell))).toBe(cell);
-      }),
-      { numRuns: 2_000 },
-    );
-  });
-});
 
 describe('tagCell', () => {
   it.each([

@@ -1,5 +1,6 @@
 import { CsvError, parse } from 'csv-parse';
 import { stringify } from 'csv-stringify/sync';
+import { neutralised, restored } from '../common/csv.js';
 import { invalidValue } from '../common/errors.js';
 import type { Observable } from '../records/answer.schema.js';
 
@@ -12,19 +13,6 @@ const READ = [
 const TOLD = ['sightedAt', 'createdAt', 'id', 'alertId', 'caseId'] as const;
 
 const COLUMNS: readonly string[] = [...READ, ...TOLD];
-
-/** What a spreadsheet takes for the beginning of a formula, also in its full-width forms. */
-const RUN_BY_SPREADSHEETS = /^'*[=+\-@\t\r＝＋－＠]/;
-
-/** A cell that no spreadsheet runs; `restored` gives every text back as it was. */
-export function neutralised(cell: string): string {
-  return RUN_BY_SPREADSHEETS.test(cell) ? `'${cell}` : cell;
-}
-
-/** The text of a cell that `neutralised` may have written. */
-export function restored(cell: string): string {
-  return cell.startsWith("'") && RUN_BY_SPREADSHEETS.test(cell) ? cell.slice(1) : cell;
-}
 
 /** Tags in one cell: between semicolons, or as JSON where a name would be cut. */
 export function tagCell(names: readonly string[]): string {

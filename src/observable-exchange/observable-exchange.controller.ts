@@ -1,4 +1,5 @@
-import { Body, Controller, Get, Logger, Post, Query, Res, StreamableFile } from '@nestjs/common';
+import { Body, Controller, Get, Post, Query, Res } from '@nestjs/common';
+import type { StreamableFile } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import { Auth, Caller } from '../auth/auth.decorator.js';
@@ -6,6 +7,7 @@ import type { Principal } from '../auth/principal.js';
 import { Answers, AnswersText } from '../common/answers.decorator.js';
 import { BulkBody, TakesText } from '../common/input.guard.js';
 import type { TextBody } from '../common/input.guard.js';
+import { textFile } from '../common/text-file.js';
 import {
   exportObservablesQuery,
   importObservablesQuery,
@@ -30,8 +32,6 @@ const FORMATS = {
 @ApiTags('Observables')
 @Controller('observables')
 export class ObservableExchangeController {
-  private readonly logger = new Logger('Export');
-
   constructor(
     private readonly exports: ObservableExportService,
     private readonly imports: ObservableImportService,
@@ -50,16 +50,7 @@ export class ObservableExchangeController {
     @Res({ passthrough: true }) response: Response,
   ): Promise<StreamableFile> {
     const text = await this.exports.export(principal, query);
-    const { type, name } = FORMATS[query.format];
-    response.attachment(name);
-    response.setHeader('Content-Type', type);
-    response.setHeader('Content-Security-Policy', "sandbox; default-src 'none'");
-    response.setHeader('X-Content-Type-Options', 'nosniff');
-    return new StreamableFile(text).setErrorHandler((error) => {
-      this.logger.warn({ message: 'export broken off', reason: error.message });
-      // Whoever reads must not take a part for the whole.
-      response.destroy();
-    });
+    return textFile(response, text, FORMATS[query.format]);
   }
 
   @Post('import')

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
+import { askedFor } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
+import { startedStream } from '../common/text-file.js';
 import { Database } from '../database/database.service.js';
 import { listObservables, listValues } from '../observables/observable-list.queries.js';
 import type { ObservableFilter, ObservedValue } from '../observables/observable-list.queries.js';
@@ -37,9 +39,7 @@ export class ObservableExportService {
         action: 'observables.exported',
         targetKind: 'observable',
         targetId: null,
-        changes: Object.entries({ format, ...asked }).flatMap(([field, value]) =>
-          value === undefined ? [] : [{ field, old: null, new: value }],
-        ),
+        changes: askedFor({ format, ...asked }),
       }),
     );
     return startedStream(this.textOf(principal, format, filter, sort.startsWith('-')));
@@ -149,14 +149,4 @@ function groupsOf(values: readonly ObservedValue[]): ObservedValue[][] {
 
 function markingsOf({ object_marking_refs: refs }: StixObject): readonly unknown[] {
   return Array.isArray(refs) ? (refs as unknown[]) : [];
-}
-
-/** A stream that has its beginning already, so that what fails before is told like any failure. */
-async function startedStream(text: AsyncGenerator<string>): Promise<Readable> {
-  const first = await text.next();
-  async function* all(): AsyncGenerator<string> {
-    if (!first.done) yield first.value;
-    yield* text;
-  }
-  return Readable.from(all(), { objectMode: false });
 }

@@ -273,6 +273,7 @@ export class ObservableChangesService {
     if (tagsToRemove) await unlinkTags(sql, ids, 'these', tagsToRemove);
     await linkTags(
       sql,
+      principal,
       held.flatMap(({ observable, parent: { organizationId } }) =>
         [...(tags ?? []), ...(tagsToAdd ?? [])].map((tag) => ({
           observableId: observable.id,

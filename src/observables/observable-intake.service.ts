@@ -246,6 +246,7 @@ export class ObservableIntakeService {
     if (fresh.length > 0) {
       await linkTags(
         sql,
+        principal,
         wanted.flatMap(({ tags = [] }, place) => {
           const observableId = found[place]?.id ?? '';
           if (!inserted.has(observableId)) return [];

@@ -1,5 +1,7 @@
 import { ALERT_TABLES, CASE_TABLES, visibleTo } from '../access/access.js';
 import type { Marking } from '../access/access.js';
+import { IS_INSERTED_SQL, insertNamedAuditSql, toActorColumns } from '../audit/audit-entry.js';
+import type { Actor } from '../audit/audit-entry.js';
 import type { Principal } from '../auth/principal.js';
 import { SqlParams } from '../database/sql.js';
 import type { Sql } from '../database/sql.js';
@@ -126,8 +128,13 @@ export interface TagLink {
 }
 
 /** Gives observables tags; those given by name are found or created. */
-export async function linkTags(sql: Sql, links: readonly TagLink[]): Promise<void> {
+export async function linkTags(
+  sql: Sql,
+  principal: Actor,
+  links: readonly TagLink[],
+): Promise<void> {
   if (links.length === 0) return;
+  const created = `SELECT 'tag' AS kind, id::text, organization_id, name FROM named WHERE is_new`;
   const rows = links.map(({ tag, ...link }) =>
     typeof tag === 'number' ? { ...link, tagId: tag } : { ...link, name: tag.name },
   );
@@ -138,12 +145,14 @@ export async function linkTags(sql: Sql, links: readonly TagLink[]): Promise<voi
          INSERT INTO tags (organization_id, name)
          SELECT DISTINCT ON ("organizationId", lower(name)) "organizationId", name FROM wanted WHERE name IS NOT NULL
          ORDER BY "organizationId", lower(name)
-         ON CONFLICT (organization_id, lower(name)) DO UPDATE SET name = tags.name RETURNING id, organization_id, name)
+         ON CONFLICT (organization_id, lower(name)) DO UPDATE SET name = tags.name
+         RETURNING id, organization_id, name, ${IS_INSERTED_SQL} AS is_new),
+       audit AS (${insertNamedAuditSql('$2::jsonb', created)})
      INSERT INTO observable_tags (observable_id, tag_id)
      SELECT "observableId", coalesce("tagId", named.id) FROM wanted
      LEFT JOIN named ON named.organization_id = wanted."organizationId" AND lower(named.name) = lower(wanted.name)
      ON CONFLICT DO NOTHING`,
-    [JSON.stringify(rows)],
+    [JSON.stringify(rows), JSON.stringify(toActorColumns(principal))],
   );
 }
 

@@ -1,6 +1,7 @@
 import { CASE_TABLES, clearedFor, visibleTo } from '../access/access.js';
 import { SHARED_COLUMNS } from '../access/visible-list.js';
 import { insertAttachmentsSql } from '../attachments/attachment-row.js';
+import { IS_INSERTED_SQL, insertNamedAuditSql } from '../audit/audit-entry.js';
 import type { Principal } from '../auth/principal.js';
 import type { SqlParams } from '../database/sql.js';
 import { insertObservablesSql } from '../observables/observable-row.js';
@@ -181,8 +182,9 @@ export function newLinksSql(kind: 'alert' | 'case', parts: NewParts): string[] {
                     WHERE known.organization_id = x.organization_id AND lower(known.name) = lower(x.name))
   ORDER BY x.organization_id, lower(x.name)
   ON CONFLICT (organization_id, lower(name)) DO UPDATE SET name = tags.name
-  RETURNING id, organization_id, name, color)`,
-          'new_tags AS (SELECT * FROM known_tags UNION ALL SELECT * FROM created_tags)',
+  RETURNING id, organization_id, name, color, ${IS_INSERTED_SQL} AS is_new)`,
+          `new_tags AS (SELECT * FROM known_tags
+  UNION ALL SELECT id, organization_id, name, color FROM created_tags)`,
         ]
       : []),
     ...(links.length > 0
@@ -215,7 +217,21 @@ export const NEW_CLIENTS_SQL = `new_clients AS (
   FROM jsonb_to_recordset($1::jsonb->'clients') AS x(id uuid, "organizationId" uuid, name text)
   ORDER BY x."organizationId", lower(x.name)
   ON CONFLICT (organization_id, lower(name)) DO UPDATE SET name = clients.name
-  RETURNING id, organization_id, name)`;
+  RETURNING id, organization_id, name, ${IS_INSERTED_SQL} AS is_new)`;
+
+/** The CTE that writes an audit entry for each tag and client created by its name, as of whoever creates the records. */
+export function newNamesAuditSql(parts: NewParts): string[] {
+  const named = (kind: string, rows: string) =>
+    `SELECT '${kind}' AS kind, id::text, organization_id, name FROM ${rows} WHERE is_new`;
+  const sources = [
+    ...(parts.tagNames ? [named('tag', 'created_tags')] : []),
+    ...(parts.clients ? [named('client', 'new_clients')] : []),
+  ];
+  if (sources.length === 0) return [];
+  return [
+    `names_audit AS (${insertNamedAuditSql("($1::jsonb->'audit'->0)", sources.join(' UNION ALL '))})`,
+  ];
+}
 
 /** The client of a row `x` to insert: by its id, or by its name among those found or created. */
 export function newClientIdSql(parts: NewParts): string {

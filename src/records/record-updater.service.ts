@@ -191,11 +191,11 @@ export class RecordUpdater {
     if (fields.clientName !== undefined && !fields.clientId) {
       columns.clientId =
         fields.clientName &&
-        (await resolveClientName(sql, before.ownerOrganizationId, fields.clientName));
+        (await resolveClientName(sql, principal, before.ownerOrganizationId, fields.clientName));
     }
     const clocks = await writeColumns(sql, kind, before.id, columns, status);
     const tags = tagsAfter(before.tags, fields);
-    if (tags) await replaceTags(sql, kind, before.id, before.ownerOrganizationId, tags);
+    if (tags) await replaceTags(sql, principal, kind, before.id, before.ownerOrganizationId, tags);
     if (fields.teams) await replaceTeams(sql, kind, before.id, fields.teams);
     if (fields.organizations) await replaceShares(sql, kind, before.id, fields.organizations);
     return clocks.flatMap(({ changes }) => changes);

@@ -1,5 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { SHARED_COLUMNS } from '../access/visible-list.js';
+import { IS_INSERTED_SQL, insertNamedAuditSql, toActorColumns } from '../audit/audit-entry.js';
+import type { Actor } from '../audit/audit-entry.js';
 import { SqlParams } from '../database/sql.js';
 import type { Sql } from '../database/sql.js';
 import { settleClocks } from '../sla/sla.queries.js';
@@ -85,13 +87,19 @@ export async function writeColumns(
 /** Finds or creates the client of that name in the tenant; equal requests at once meet in one row. */
 export async function resolveClientName(
   sql: Sql,
+  principal: Actor,
   organizationId: string,
   name: string,
 ): Promise<string> {
+  const created = `SELECT 'client' AS kind, id::text, organization_id, name FROM named WHERE is_new`;
   const [row] = await sql<{ id: string }>(
-    `INSERT INTO clients (id, organization_id, name) VALUES ($1::uuid, $2::uuid, $3)
-     ON CONFLICT (organization_id, lower(name)) DO UPDATE SET name = clients.name RETURNING id`,
-    [uuidv7(), organizationId, name],
+    `WITH named AS (
+       INSERT INTO clients (id, organization_id, name) VALUES ($1::uuid, $2::uuid, $3)
+       ON CONFLICT (organization_id, lower(name)) DO UPDATE SET name = clients.name
+       RETURNING id, organization_id, name, ${IS_INSERTED_SQL} AS is_new),
+     audit AS (${insertNamedAuditSql('$4::jsonb', created)})
+     SELECT id FROM named`,
+    [uuidv7(), organizationId, name, JSON.stringify(toActorColumns(principal))],
   );
   if (!row) throw new Error('An upsert returned no row.');
   return row.id;
@@ -103,6 +111,7 @@ type Tagged = RecordKind | 'case_template';
 /** Makes the record's tags these; those given by name are found or created in the owner's tenant. */
 export async function replaceTags(
   sql: Sql,
+  principal: Actor,
   kind: Tagged,
   id: string,
   organizationId: string,
@@ -110,15 +119,18 @@ export async function replaceTags(
 ): Promise<void> {
   const ids = tags.filter((tag) => typeof tag === 'number');
   const names = tags.filter((tag) => typeof tag !== 'number').map((tag) => tag.name);
+  const created = `SELECT 'tag' AS kind, id::text, organization_id, name FROM named WHERE is_new`;
   await sql(
     `WITH named AS (
        INSERT INTO tags (organization_id, name)
        SELECT DISTINCT ON (lower(name)) $2::uuid, name FROM unnest($4::text[]) AS name ORDER BY lower(name)
-       ON CONFLICT (organization_id, lower(name)) DO UPDATE SET name = tags.name RETURNING id),
+       ON CONFLICT (organization_id, lower(name)) DO UPDATE SET name = tags.name
+       RETURNING id, organization_id, name, ${IS_INSERTED_SQL} AS is_new),
+     audit AS (${insertNamedAuditSql('$5::jsonb', created)}),
      wanted AS (SELECT unnest($3::int[]) AS id UNION SELECT id FROM named),
      dropped AS (DELETE FROM ${kind}_tags WHERE ${kind}_id = $1::uuid AND tag_id NOT IN (SELECT id FROM wanted))
      INSERT INTO ${kind}_tags (${kind}_id, tag_id) SELECT $1::uuid, id FROM wanted ON CONFLICT DO NOTHING`,
-    [id, organizationId, ids, names],
+    [id, organizationId, ids, names, JSON.stringify(toActorColumns(principal))],
   );
 }
 

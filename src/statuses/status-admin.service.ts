@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import { assertPlatformAdmin } from '../access/access.js';
 import { recordActivities, toActivityRow } from '../activities/activity.js';
+import { toAuditRow } from '../audit/audit-entry.js';
 import type { FieldChange } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
@@ -138,7 +139,7 @@ export class StatusAdminService {
     }
   }
 
-  /** Gives every record of a status another one, with a line in the history of each; answers that one. */
+  /** Gives every record of a status another one, with a line in the history and an audit entry of each; answers that one. */
   private async moveRecords(
     tx: Tx,
     principal: Principal,
@@ -165,6 +166,12 @@ export class StatusAdminService {
         values: [from.id, to.id, to.stage],
       },
       line,
+      toAuditRow(principal, {
+        action: `${kind}.updated`,
+        targetKind: kind,
+        targetId: null,
+        changes: [{ field: 'statusValue', old: from.value, new: to.value }],
+      }),
     );
     if (kind === 'case' && to.stage !== from.stage) {
       const clocks = await settleClocks(sqlIn(tx), moved);

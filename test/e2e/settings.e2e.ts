@@ -398,15 +398,15 @@ describe.each(STATUSES)('$path', ({ path, kind, seeded, kept }) => {
       expect((await http.get(`/api/${kind}s?status=${value}`)).body).toEqual([]);
     });
 
-    it('moves the records of every tenant with ?replaceWith, with a line of history each', async () => {
+    it('moves the records of every tenant with ?replaceWith, with a line of history and an audit entry each', async () => {
       const { id, value } = await add();
       const own = await create(kind, { statusValue: value });
       const foreign = await create(kind, { statusValue: value }, api.http(other.key));
       const untouched = await create(kind);
       expect((await remove(id, '?replaceWith=IN_Progress')).status).toBe(204);
-      for (const [record, agent] of [
-        [own, http],
-        [foreign, api.http(other.key)],
+      for (const [record, agent, owner] of [
+        [own, http, tenant],
+        [foreign, api.http(other.key), other],
       ] as const) {
         expect(await read(kind, record.id, agent)).toMatchObject({
           statusValue: 'in-progress',
@@ -419,6 +419,16 @@ describe.each(STATUSES)('$path', ({ path, kind, seeded, kept }) => {
             old: value,
             new: 'in-progress',
             user: expect.any(String) as string,
+          },
+        ]);
+        const entries = await api.db.rows(
+          'SELECT organization_id::text AS organization, changes FROM audit_entries WHERE target_id = $1 AND action = $2',
+          [record.id, `${kind}.updated`],
+        );
+        expect(entries).toEqual([
+          {
+            organization: owner.organizationId,
+            changes: [{ field: 'statusValue', old: value, new: 'in-progress' }],
           },
         ]);
       }
