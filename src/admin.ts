@@ -4,9 +4,10 @@ import { explainFailure } from './instance/failure.js';
 import { UsageError, runCommand } from './instance/terminal.js';
 
 try {
-  await runCommand(process.argv.slice(2), process.env, (text) => {
+  const isWell = await runCommand(process.argv.slice(2), process.env, (text) => {
     process.stdout.write(`${text}\n`);
   });
+  if (!isWell) process.exitCode = 1;
 } catch (error) {
   const isTold = error instanceof UsageError || error instanceof AppError;
   const { text, exitCode } = isTold

@@ -8,6 +8,9 @@ import { z } from 'zod';
 import { ApiKeysService } from '../api-keys/api-keys.service.js';
 import { createApiKeySchema } from '../api-keys/api-keys.schema.js';
 import { AppModule } from '../app.module.js';
+import { verifyExport } from '../audit/audit-file.js';
+import { AuditVerification } from '../audit/audit-verification.service.js';
+import type { AuditVerdict } from '../audit/audit.schema.js';
 import type { Principal } from '../auth/principal.js';
 import { SCOPE_NAMES, scopesOfRole } from '../auth/scopes.js';
 import type { Role } from '../auth/scopes.js';
@@ -26,6 +29,10 @@ const USAGE = `Usage:
       gives the person a password to be changed at the next sign-in, and ends the sessions
   npm run admin -- create-key <email> [--name <text>] [--scopes <a,b>] [--tier <tier>] [--days <n>]
       creates an API key of the person: by default with all that the role may hold, for a year
+  npm run admin -- verify-audit
+      checks the audit trail against its seals, and names the first break
+  npm run admin -- verify-audit --file <export.jsonl>
+      checks an export of it instead, without a database
 
 It works on the database that the server is configured for, whether the server runs or not.`;
 
@@ -34,13 +41,19 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** Does what the arguments say and prints what came of it, secrets once. For whoever may read the server's secrets. */
+/**
+ * Does what the arguments say and prints what came of it, secrets once; whether all is well.
+ *
+ * For whoever may read the server's secrets.
+ */
 export async function runCommand(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
   print: (text: string) => void,
-): Promise<void> {
+): Promise<boolean> {
   const { command, email, options } = parse(args);
+  if (command === verifyAudit && options.file !== undefined)
+    return verifyAuditFile(options.file, print);
   const environment = parseEnvironment(env);
   const { DATABASE_URL, DATA_DIR } = environment;
   if (DATABASE_URL === undefined && !existsSync(join(DATA_DIR, 'secrets.json'))) {
@@ -57,7 +70,7 @@ export async function runCommand(
       abortOnError: false,
     });
     try {
-      await command(app, await findPerson(app, email), options, print);
+      return await command(app, email, options, print);
     } finally {
       await app.close();
     }
@@ -66,18 +79,20 @@ export async function runCommand(
   }
 }
 
-type Options = Readonly<Partial<Record<'name' | 'scopes' | 'tier' | 'days', string>>>;
+type Options = Readonly<Partial<Record<'name' | 'scopes' | 'tier' | 'days' | 'file', string>>>;
 
+/** Does something on the running application; whether all is well. */
 type Command = (
   app: INestApplicationContext,
-  person: Person,
+  email: string,
   options: Options,
   print: (text: string) => void,
-) => Promise<void>;
+) => Promise<boolean>;
 
 const COMMANDS: Readonly<Record<string, Command>> = {
-  'reset-password': resetPassword,
-  'create-key': createKey,
+  'reset-password': forPerson(resetPassword),
+  'create-key': forPerson(createKey),
+  'verify-audit': verifyAudit,
 };
 
 function parse(args: readonly string[]): { command: Command; email: string; options: Options } {
@@ -86,11 +101,13 @@ function parse(args: readonly string[]): { command: Command; email: string; opti
     const { values, positionals } = parseArgs({
       args: [...args],
       allowPositionals: true,
-      options: { name: text, scopes: text, tier: text, days: text },
+      options: { name: text, scopes: text, tier: text, days: text, file: text },
     });
-    const [name = '', email, ...rest] = positionals;
+    const [name = '', email = '', ...rest] = positionals;
     const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-    if (!command || email === undefined || rest.length > 0) throw new UsageError(USAGE);
+    const isAboutPerson = command !== verifyAudit;
+    if (!command || (email !== '') !== isAboutPerson || rest.length > 0)
+      throw new UsageError(USAGE);
     return { command, email, options: values };
   } catch (error) {
     throw error instanceof UsageError ? error : new UsageError(USAGE, { cause: error });
@@ -134,6 +151,21 @@ async function findPerson(app: INestApplicationContext, email: string): Promise<
   return { ...person, role: person.role as Role };
 }
 
+type PersonalCommand = (
+  app: INestApplicationContext,
+  person: Person,
+  options: Options,
+  print: (text: string) => void,
+) => Promise<void>;
+
+/** The command about somebody, whom the e-mail address names. */
+function forPerson(command: PersonalCommand): Command {
+  return async (app, email, options, print) => {
+    await command(app, await findPerson(app, email), options, print);
+    return true;
+  };
+}
+
 async function resetPassword(
   app: INestApplicationContext,
   person: Person,
@@ -169,6 +201,42 @@ async function createKey(
   if (!input.success) throw new UsageError(`${z.prettifyError(input.error)}\n\n${USAGE}`);
   const created = await app.get(ApiKeysService).create(atTerminal(person), input.data);
   print(`API key of ${person.email}, until ${created.expiresAt ?? 'revoked'}:\n${created.key}`);
+}
+
+const PROGRESS_ENTRIES = 100_000;
+
+async function verifyAudit(
+  app: INestApplicationContext,
+  _email: string,
+  _options: Options,
+  print: (text: string) => void,
+): Promise<boolean> {
+  let next = PROGRESS_ENTRIES;
+  const verdict = await app.get(AuditVerification).verify(EVERYTHING, {
+    onProgress: (entries, of) => {
+      if (entries < next) return;
+      print(`${entries} of ${of} entries`);
+      next += PROGRESS_ENTRIES;
+    },
+  });
+  return report(verdict, print);
+}
+
+const EVERYTHING = { everyOrganization: true, organizationIds: [], transaction: null };
+
+async function verifyAuditFile(path: string, print: (text: string) => void): Promise<boolean> {
+  if (!existsSync(path)) throw new UsageError(`No file ${path} is there.`);
+  return report(await verifyExport(path), print);
+}
+
+/** Prints the verdict on an audit trail; whether it is intact. */
+function report(
+  { valid, entries, firstBreak }: AuditVerdict,
+  print: (text: string) => void,
+): boolean {
+  print(`${entries} entries are as they were sealed.`);
+  if (firstBreak) print(`BROKEN at entry ${firstBreak.id ?? '(gone)'}: ${firstBreak.reason}`);
+  return valid;
 }
 
 /** Whoever may read the secrets of the server may do all; what is done is done for the person. */

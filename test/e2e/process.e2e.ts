@@ -529,6 +529,23 @@ describe('npm run admin', () => {
     expect((await server.get('/api/cases', key)).status).toBe(403);
   });
 
+  it('verifies the audit trail, and exits with 1 where it is broken', async () => {
+    const intact = await atTerminal({ DATA_DIR: dataDir }, 'verify-audit');
+    expect(intact).toMatchObject({ code: 0, stderr: '' });
+    expect(intact.lines).toEqual([
+      expect.stringMatching(/^[1-9]\d* entries are as they were sealed\.$/) as string,
+    ]);
+    const path = join(dataDir, 'changed.jsonl');
+    const entry = { id: 'x', organizationId: null, seq: 1, previousHash: '0'.repeat(64) };
+    await writeFile(path, `${JSON.stringify({ ...entry, hash: 'f'.repeat(64) })}\n`);
+    const broken = await atTerminal({}, 'verify-audit', '--file', path);
+    expect(broken).toMatchObject({ code: 1, stderr: '' });
+    expect(broken.lines).toEqual([
+      '0 entries are as they were sealed.',
+      'BROKEN at entry x: Entry 1 was changed after it was sealed.',
+    ]);
+  });
+
   it('works on the database of a server that is stopped, and leaves it stopped', async () => {
     server.kill('SIGTERM');
     expect(await server.exitCode).toBe(0);
@@ -550,6 +567,8 @@ describe('npm run admin', () => {
     ['an unknown command', ['constructor', EMAIL], /^Usage:/],
     ['no address', ['reset-password'], /^Usage:/],
     ['an unknown option', ['create-key', EMAIL, '--force'], /^Usage:/],
+    ['an address too many', ['verify-audit', EMAIL], /^Usage:/],
+    ['a file that is not there', ['verify-audit', '--file', 'nowhere'], /^No file /],
     ['an unknown address', ['reset-password', 'nobody@localhost.local'], /^Nobody has /],
     ['an unknown scope', ['create-key', EMAIL, '--scopes', 'everything'], /scopes/],
     ['no time', ['create-key', EMAIL, '--days', '0'], /expiresAt/],
