@@ -9,8 +9,6 @@ import type { UnsealedEntry } from './audit.schema.js';
 
 /** An entry is sealed within a second (spec/behaviour.md §9). */
 const EVERY_MS = 250;
-/** What is hashed between two turns of the event loop: a few milliseconds. */
-const BATCH_MAX = 250;
 /** How often entries are looked for that are older than a minute: of a long transaction, or of a pause. */
 const SWEEP_MS = 30_000;
 
@@ -40,8 +38,8 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
   /** Seals all that is committed by now, here or elsewhere. */
   async sealAll(): Promise<void> {
     for (;;) {
-      const { found, sealed } = await this.sealBatch('all');
-      if (found < BATCH_MAX && sealed === found) return;
+      const { missed, hasMore } = await this.sealBatch('all');
+      if (missed === 0 && !hasMore) return;
     }
   }
 
@@ -50,30 +48,30 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
     const nowMs = performance.now();
     const which = nowMs - this.sweptMs > SWEEP_MS ? 'all' : 'recent';
     try {
-      const { found, sealed } = await this.sealBatch(which);
-      if (which === 'all' && found < BATCH_MAX) this.sweptMs = nowMs;
-      return found === BATCH_MAX && sealed > 0;
+      const { missed, hasMore } = await this.sealBatch(which);
+      if (which === 'all' && !hasMore) this.sweptMs = nowMs;
+      return hasMore && missed === 0;
     } catch (error) {
       this.logger.warn({ message: 'audit entries not sealed', reason: String(error) });
       return false;
     }
   }
 
-  /** Seals the oldest entries: how many were found, and how many of them were sealed here. */
-  private async sealBatch(which: Unsealed): Promise<{ found: number; sealed: number }> {
+  /** Seals the oldest entries: how many of them were missed, as another process had them, and whether there are more. */
+  private async sealBatch(which: Unsealed): Promise<{ missed: number; hasMore: boolean }> {
     const { sql } = this.database;
-    let { entries, chains } = await readUnsealed(sql, which, BATCH_MAX);
+    let { entries, chains, hasMore } = await readUnsealed(sql, which);
     const begun = new Set(chains.map(({ organizationId }) => organizationId));
     const unbegun = new Set(
       entries.map(({ organizationId }) => organizationId).filter((id) => !begun.has(id)),
     );
     if (unbegun.size > 0) {
       await beginChains(sql, [...unbegun]);
-      ({ entries, chains } = await readUnsealed(sql, which, BATCH_MAX));
+      ({ entries, chains, hasMore } = await readUnsealed(sql, which));
     }
-    if (entries.length === 0) return { found: 0, sealed: 0 };
+    if (entries.length === 0) return { missed: 0, hasMore };
     const { seals, ends } = sealInto(chains, entries);
-    return { found: entries.length, sealed: await writeSeals(sql, seals, ends) };
+    return { missed: entries.length - (await writeSeals(sql, seals, ends)), hasMore };
   }
 }
 

@@ -210,33 +210,40 @@ export interface OpenChain extends ChainEnd {
 
 interface UnsealedBatch {
   readonly entries: readonly UnsealedEntry[];
+  /** Whether there are more. */
+  readonly hasMore: boolean;
   /** Their chains, as far as they are begun. */
   readonly chains: readonly OpenChain[];
 }
+
+/** What is hashed between two turns of the event loop: a few milliseconds, also where changes are long. */
+const SEALED_AT_ONCE = 250;
+const SEALED_BYTES = 262_144;
 
 /**
  * The oldest entries to be sealed, and where their chains end at the same moment.
  *
  * An end that somebody moved back goes on after what is there: one broken chain must not hold up the others.
  */
-export async function readUnsealed(
-  sql: Sql,
-  which: Unsealed,
-  limit: number,
-): Promise<UnsealedBatch> {
+export async function readUnsealed(sql: Sql, which: Unsealed): Promise<UnsealedBatch> {
   const [row] = await sql<UnsealedBatch>(
-    `WITH batch AS MATERIALIZED (
-       SELECT e.* FROM audit_entries e WHERE ${TO_SEAL[which]} ORDER BY e.at, e.id LIMIT $1::int),
+    `WITH candidates AS MATERIALIZED (
+       SELECT e.*, row_number() OVER oldest AS place, sum(pg_column_size(e.changes)) OVER oldest - pg_column_size(e.changes) AS bytes_before
+       FROM (SELECT e.* FROM audit_entries e WHERE ${TO_SEAL[which]} ORDER BY e.at, e.id LIMIT ${SEALED_AT_ONCE} + 1) e
+       WINDOW oldest AS (ORDER BY e.at, e.id)),
+     batch AS MATERIALIZED (
+       SELECT * FROM candidates WHERE place <= ${SEALED_AT_ONCE} AND bytes_before < ${SEALED_BYTES}),
      chains AS (
        SELECT c.id, c.organization_id AS "organizationId", c.seq AS "endSeq", encode(c.hash, 'hex') AS hash,
          greatest(c.seq, (SELECT max(e.seq) FROM audit_entries e WHERE e.chain_id = c.id)) AS seq
        FROM (SELECT DISTINCT organization_id FROM batch) x
        JOIN audit_chains c ON c.organization_id IS NOT DISTINCT FROM x.organization_id)
      SELECT coalesce((SELECT json_agg(${UNSEALED_SQL} ORDER BY e.at, e.id) FROM batch e), '[]') AS entries,
+       (SELECT count(*) FROM candidates) > (SELECT count(*) FROM batch) AS "hasMore",
        coalesce((SELECT json_agg(chains) FROM chains), '[]') AS chains`,
-    [limit],
+    [],
   );
-  return row ?? { entries: [], chains: [] };
+  return row ?? { entries: [], hasMore: false, chains: [] };
 }
 
 /** Begins the chains of these organizations, where nobody else has. */
