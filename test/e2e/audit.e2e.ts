@@ -305,6 +305,16 @@ describe('what is written', () => {
     expect(tag?.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab]/);
   });
 
+  it('names what 30 requests create at once by one name once', async () => {
+    const owner = await createTenant(api.db, { role: 'org-admin' });
+    const agent = api.http(owner.key);
+    const body = { tags: ['at once'], clientName: 'At once' };
+    await Promise.all(Array.from({ length: 30 }, () => createAlert(agent, body)));
+    for (const action of ['tag.created', 'client.created'])
+      expect(await list({ action }, agent)).toHaveLength(1);
+    expect(await list({ action: 'alert.created' }, agent)).toHaveLength(30);
+  });
+
   it('says who signed in and out, and who could not', async () => {
     const person = await addSignedIn(api, tenant.organizationId, { role: 'org-admin' });
     await person.agent.post('/api/auth/logout');
