@@ -25,12 +25,14 @@ afterAll(() => api.close());
 
 /** What the ids of a field name: the segment of the path that such things are under. */
 const FIELDS: Readonly<Record<string, string>> = {
+  actorId: 'users',
   alertId: 'alerts',
   alertIds: 'alerts',
   assigneeId: 'users',
   caseId: 'cases',
   caseIds: 'cases',
   clientId: 'clients',
+  credentialId: 'api-keys',
   organizationId: 'organizations',
   organizationIds: 'organizations',
   organizations: 'organizations',
