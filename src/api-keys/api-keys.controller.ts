@@ -26,6 +26,7 @@ import { AppConfig } from '../config/config.js';
 import {
   apiKeyListQuery,
   apiKeySchema,
+  apiKeysUsageQuery,
   createApiKeySchema,
   newApiKeySchema,
   newKeyPairSchema,
@@ -33,12 +34,15 @@ import {
   scopeRowSchema,
   tierRowSchema,
   updateApiKeySchema,
+  usageOfSchema,
   usageSchema,
 } from './api-keys.schema.js';
 import type {
   ApiKey,
   ApiKeyListQuery,
   ApiKeyUsage,
+  ApiKeyUsageOf,
+  ApiKeysUsageQuery,
   CreateApiKey,
   NewApiKey,
   NewKeyPair,
@@ -98,15 +102,27 @@ export class ApiKeysController {
   @Get('tiers')
   @AuthOrSession('admin:*')
   @Answers('List the tiers and their limits', z.array(tierRowSchema))
-  tiers(): TierRow[] {
-    return this.apiKeys.tiers();
+  tiers(@Caller() principal: Principal): TierRow[] {
+    return this.apiKeys.tiers(principal);
   }
 
   @Get('scopes')
   @AuthOrSession('admin:*')
   @Answers('List the scopes and what they allow', z.array(scopeRowSchema))
-  scopes(): ScopeRow[] {
-    return this.apiKeys.scopes();
+  scopes(@Caller() principal: Principal): ScopeRow[] {
+    return this.apiKeys.scopes(principal);
+  }
+
+  @Get('usage')
+  @AuthOrSession('admin:*')
+  @Answers('Read the use of several API keys per hour, over the last day', z.array(usageOfSchema), {
+    description: 'Hours without a request are left out; an unknown id matches nothing.',
+  })
+  usageOfMany(
+    @Caller() principal: Principal,
+    @Query({ schema: apiKeysUsageQuery }) query: ApiKeysUsageQuery,
+  ): Promise<ApiKeyUsageOf[]> {
+    return this.apiKeys.usageOfMany(principal, query);
   }
 
   @Get(':id')

@@ -12,6 +12,7 @@ import {
 } from '../common/fields.js';
 import { listQuery } from '../common/pagination.js';
 import { tierSchema } from '../rate-limit/tiers.js';
+import { values } from '../records/record-filter.js';
 
 /** The network in one form, or null: what reads differently elsewhere (octal, short or zoned forms) is none. */
 function canonicalNetwork(text: string): string | null {
@@ -106,12 +107,22 @@ export const rotateApiKeySchema = z
   .default({ graceSeconds: 86_400 })
   .meta({ id: 'RotateApiKey', example: { graceSeconds: 3600 } });
 
-export const apiKeyListQuery = listQuery(['createdAt'], {});
+export const apiKeyListQuery = listQuery(['createdAt'], {
+  ownerId: z
+    .union([z.literal('me'), idSchema])
+    .optional()
+    .meta({ description: 'The id of a person, or `me`.' }),
+});
+
+export const apiKeysUsageQuery = z.strictObject({
+  ids: values(idSchema).meta({ description: 'Up to 100 keys.' }),
+});
 
 export type CreateApiKey = z.output<typeof createApiKeySchema>;
 export type UpdateApiKey = z.output<typeof updateApiKeySchema>;
 export type RotateApiKey = z.output<typeof rotateApiKeySchema>;
 export type ApiKeyListQuery = z.output<typeof apiKeyListQuery>;
+export type ApiKeysUsageQuery = z.output<typeof apiKeysUsageQuery>;
 
 export const apiKeySchema = z
   .object({
@@ -172,9 +183,20 @@ export const usageSchema = z
 
 export type ApiKeyUsage = z.output<typeof usageSchema>;
 
+export const usageOfSchema = usageSchema
+  .extend({ apiKeyId: idSchema })
+  .meta({ id: 'ApiKeyUsageOf' });
+
+export type ApiKeyUsageOf = z.output<typeof usageOfSchema>;
+
+const allowedSchema = z
+  .boolean()
+  .meta({ description: 'Whether a key that you create may have it.' });
+
 export const tierRowSchema = z
   .object({
     tier: tierSchema,
+    allowed: allowedSchema,
     perMinute: z.int().nullable(),
     perHour: z.int().nullable(),
     burst: z.int().nullable(),
@@ -182,7 +204,7 @@ export const tierRowSchema = z
   .meta({ id: 'TierLimits' });
 
 export const scopeRowSchema = z
-  .object({ scope: scopeSchema, description: z.string() })
+  .object({ scope: scopeSchema, allowed: allowedSchema, description: z.string() })
   .meta({ id: 'ScopeDescription' });
 
 export type TierRow = z.output<typeof tierRowSchema>;

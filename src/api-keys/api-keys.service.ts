@@ -19,7 +19,7 @@ import { isUniqueViolation } from '../database/database-errors.js';
 import { Database } from '../database/database.service.js';
 import type { Tx } from '../database/sql.js';
 import type { Prisma } from '../generated/prisma/client.js';
-import { TIERS, tierSchema } from '../rate-limit/tiers.js';
+import { TIERS, isTierAtMost, tierSchema } from '../rate-limit/tiers.js';
 import type { Tier } from '../rate-limit/tiers.js';
 import { visibleUsers } from '../users/users.queries.js';
 import { apiKeySelect, toApiKey } from './api-key.mapper.js';
@@ -30,6 +30,8 @@ import type {
   ApiKey,
   ApiKeyListQuery,
   ApiKeyUsage,
+  ApiKeyUsageOf,
+  ApiKeysUsageQuery,
   CreateApiKey,
   NewApiKey,
   NewKeyPair,
@@ -50,6 +52,8 @@ interface Material {
   readonly prefix: string;
   readonly last4: string;
 }
+
+const DAY_MS = 86_400_000;
 
 /** What of a key gives no rights, and may be changed whatever rights it has. */
 const WORDS = new Set(['name', 'description']);
@@ -76,7 +80,8 @@ export class ApiKeysService {
 
   async list(principal: Principal, query: ApiKeyListQuery): Promise<Page<ApiKey>> {
     const { credential } = this.database.prismaFor(principal);
-    const where = visibleKeys(principal);
+    const ownerId = query.ownerId === 'me' ? principal.userId : query.ownerId;
+    const where = { AND: [visibleKeys(principal), defined({ ownerId })] };
     const page = await pageByCreation(
       'api-keys',
       query,
@@ -222,22 +227,45 @@ export class ApiKeysService {
     await this.get(principal, id);
     await this.usage.flush();
     const rows = await this.database.prismaFor(principal).credentialUsage.findMany({
-      where: { credentialId: id, hour: { gte: new Date(Date.now() - 30 * 86_400_000) } },
+      where: { credentialId: id, hour: { gte: new Date(Date.now() - 30 * DAY_MS) } },
       orderBy: { hour: 'asc' },
       select: { hour: true, requests: true, refusals: true, errors: true },
     });
     return rows.map((row) => ({ ...row, hour: row.hour.toISOString() }));
   }
 
-  tiers(): TierRow[] {
+  /** Requests of the last day per hour of those of the keys that the caller sees. */
+  async usageOfMany(principal: Principal, { ids }: ApiKeysUsageQuery): Promise<ApiKeyUsageOf[]> {
+    await this.usage.flush();
+    const rows = await this.database.prismaFor(principal).credentialUsage.findMany({
+      where: {
+        credentialId: { in: ids },
+        credential: visibleKeys(principal),
+        hour: { gt: new Date(Date.now() - DAY_MS) },
+      },
+      orderBy: [{ credentialId: 'asc' }, { hour: 'asc' }],
+    });
+    return rows.map(({ credentialId, hour, ...counts }) => ({
+      apiKeyId: credentialId,
+      hour: hour.toISOString(),
+      ...counts,
+    }));
+  }
+
+  tiers({ tierMax }: Principal): TierRow[] {
     return tierSchema.options.map((tier) => ({
       tier,
+      allowed: isTierAtMost(tier, tierMax),
       ...(TIERS[tier] ?? { perMinute: null, perHour: null, burst: null }),
     }));
   }
 
-  scopes(): ScopeRow[] {
-    return SCOPE_NAMES.map((scope) => ({ scope, description: SCOPES[scope] }));
+  scopes(principal: Principal): ScopeRow[] {
+    return SCOPE_NAMES.map((scope) => ({
+      scope,
+      allowed: hasScope(principal.scopes, scope),
+      description: SCOPES[scope],
+    }));
   }
 
   private async insert(

@@ -29,10 +29,8 @@ export class ScopeGuard implements CanActivate {
     if (!principal) return false;
     if (session) {
       assertNotForged(session, request);
-      const isOpen =
-        access.kind === 'session' ||
-        this.reflector.get<boolean | undefined>(BEFORE_PASSWORD_CHANGE, handler) === true;
-      if (session.mustChangePassword && !isOpen) throw passwordChangeRequired();
+      const isOpen = this.reflector.get<boolean | undefined>(BEFORE_PASSWORD_CHANGE, handler);
+      if (session.mustChangePassword && isOpen !== true) throw passwordChangeRequired();
     } else if (!isAddressAllowed(principal.ip, allowedCidrs)) {
       throw new AppError('KEY_ADDRESS_NOT_ALLOWED', 'This key may not be used from this address.');
     }

@@ -1,7 +1,13 @@
 import { Body, Controller, Get, Header, Post, Req, Res } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { CookieOptions, Request, Response } from 'express';
-import { Caller, CallerSession, Public, SignedIn } from '../auth/auth.decorator.js';
+import {
+  BeforePasswordChange,
+  Caller,
+  CallerSession,
+  Public,
+  SignedIn,
+} from '../auth/auth.decorator.js';
 import type { Principal } from '../auth/principal.js';
 import { SESSION_LIFETIME_MS } from '../auth/session.service.js';
 import type { KnownSession } from '../auth/session.service.js';
@@ -42,6 +48,7 @@ export class SessionsController {
 
   @Post('logout')
   @SignedIn()
+  @BeforePasswordChange()
   @Answers('Sign out', null)
   async signOut(
     @Caller() principal: Principal,
@@ -53,6 +60,7 @@ export class SessionsController {
 
   @Get('session')
   @SignedIn()
+  @BeforePasswordChange()
   @Header('Cache-Control', 'no-store')
   @Answers('Read who is signed in', sessionSchema)
   current(
@@ -64,6 +72,7 @@ export class SessionsController {
 
   @Post('password')
   @SignedIn()
+  @BeforePasswordChange()
   @Answers('Change your password', null, { description: 'Ends your other sessions.' })
   changePassword(
     @Caller() principal: Principal,

@@ -39,6 +39,11 @@ export const dayOf = (instant: string) => `(${instant} AT TIME ZONE 'UTC')::date
 
 const DAY: Grouping = { value: dayOf('r.created_at') };
 
+/** The hour of the creation, as `hoursIn` writes it. */
+const HOUR: Grouping = {
+  value: `to_char(r.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24":00:00.000Z"')`,
+};
+
 function recordGroupings(kind: RecordKind) {
   return {
     status: { value: 'r.status_id', names: 'SELECT id, value AS key, label FROM statuses' },
@@ -66,6 +71,7 @@ function recordGroupings(kind: RecordKind) {
     organization: { value: 'r.organization_id', names: named('organizations') },
     client: { value: 'r.client_id', names: named('clients') },
     day: DAY,
+    hour: HOUR,
   } satisfies Record<string, Grouping>;
 }
 
@@ -84,4 +90,5 @@ export const TASK_GROUPS: Record<(typeof TASK_GROUPINGS)[number], Grouping> = {
   tlp: records.tlp,
   organization: records.organization,
   day: DAY,
+  hour: HOUR,
 };

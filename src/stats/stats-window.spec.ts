@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { DAYS_MAX, daysIn, windowOf } from './stats-window.js';
+import { DAYS_MAX, HOURLY_DAYS_MAX, daysIn, hoursIn, windowOf } from './stats-window.js';
 
 const NOW_MS = Date.parse('2026-03-31T12:00:00Z');
 const NOW = '2026-03-31T12:00:00.000Z';
@@ -30,6 +30,19 @@ describe('windowOf', () => {
     ],
   ])('refuses %j, saying why', (query, message) => {
     expect(() => windowOf({ groupBy: 'status', ...query }, NOW_MS)).toThrow(`from: ${message}`);
+  });
+
+  it('reads the last day by hour', () => {
+    const from = '2026-03-30T12:00:00.000Z';
+    expect(windowOf({ groupBy: 'hour' }, NOW_MS)).toEqual({ from, to: NOW });
+  });
+
+  it('takes as many hours as are shown', () => {
+    const from = at(NOW_MS - HOURLY_DAYS_MAX * DAY_MS);
+    expect(windowOf({ from, groupBy: 'hour' }, NOW_MS)).toEqual({ from, to: NOW });
+    const before = at(NOW_MS - HOURLY_DAYS_MAX * DAY_MS - 1);
+    const message = 'from: Must be at most 14 days before to, by hour';
+    expect(() => windowOf({ from: before, groupBy: 'hour' }, NOW_MS)).toThrow(message);
   });
 
   it('takes as many days as are shown', () => {
@@ -74,5 +87,18 @@ describe('daysIn', () => {
         },
       ),
     );
+  });
+});
+
+describe('hoursIn', () => {
+  it.each([
+    ['2026-01-31T00:00:00.000Z', '2026-01-31T00:00:00.001Z', ['2026-01-31T00:00:00.000Z']],
+    [
+      '2026-01-31T23:59:59.999Z',
+      '2026-02-01T01:00:00.000Z',
+      ['2026-01-31T23:00:00.000Z', '2026-02-01T00:00:00.000Z'],
+    ],
+  ])('from %s to %s are %j', (from, to, hours) => {
+    expect(hoursIn({ from, to })).toEqual(hours);
   });
 });

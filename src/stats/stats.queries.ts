@@ -5,6 +5,7 @@ import type { ListCondition } from '../access/visible-list.js';
 import type { Principal } from '../auth/principal.js';
 import { SqlParams } from '../database/sql.js';
 import type { Sql } from '../database/sql.js';
+import type { Stage } from '../statuses/statuses.service.js';
 import { taskCleared } from '../tasks/task-sql.js';
 import { PERSON_NAMES, dayOf } from './stats-groupings.js';
 import type { Grouping } from './stats-groupings.js';
@@ -79,6 +80,13 @@ function createdIn({ from, to }: StatsWindow, params: SqlParams): ListCondition[
   }));
 }
 
+/** The condition that the status of `r` is of one of the stages, where any are asked for. */
+function inStages(stages: readonly Stage[] | undefined, params: SqlParams): ListCondition[] {
+  if (stages === undefined) return [];
+  const wanted = params.add(stages, 'text[]');
+  return [{ text: `r.status_id IN (SELECT id FROM statuses WHERE stage = ANY(${wanted}))` }];
+}
+
 /** The seconds from the creation of `r` to an instant, null when it has not come. */
 const secondsTo = (instant: string) => `date_part('epoch', ${instant} - r.created_at)`;
 
@@ -110,11 +118,13 @@ export function countCreated(
   { rows, beganAt, endedAt }: Kind,
   window: StatsWindow,
   { value, links, names }: Grouping,
+  stages?: readonly Stage[],
 ): Promise<Counted<StatsGroup>> {
   const params = new SqlParams();
   const columns = `${value} AS value, ${secondsTo(beganAt)} AS acknowledge,
     ${secondsTo(`least(${beganAt}, ${endedAt})`)} AS triage, ${secondsTo(endedAt)} AS resolve`;
-  const seen = rows(principal, params, createdIn(window, params), columns);
+  const conditions = [...createdIn(window, params), ...inStages(stages, params)];
+  const seen = rows(principal, params, conditions, columns);
   const counted = links
     ? `SELECT link.${links.value} AS value, count(${links.isRepeated ? 'DISTINCT seen.value' : '*'}) AS count FROM seen
        LEFT JOIN ${links.table} link ON link.${links.key} = seen.value GROUP BY 1`

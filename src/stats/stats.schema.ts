@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { instantInput, instantSchema } from '../common/fields.js';
-import { DAYS_MAX } from './stats-window.js';
+import { values } from '../records/record-filter.js';
+import { stageSchema } from '../statuses/statuses.schema.js';
+import { DAYS_MAX, HOURLY_DAYS_MAX } from './stats-window.js';
 
-/** The groups of an answer; no window by day has as many. */
+/** The groups of an answer; no window by day or hour has as many. */
 export const GROUPS_MAX = 500;
 
 const RECORD_GROUPINGS = [
@@ -19,30 +21,43 @@ const RECORD_GROUPINGS = [
   'organization',
   'client',
   'day',
+  'hour',
 ] as const;
 
 export const ALERT_GROUPINGS = RECORD_GROUPINGS;
 export const CASE_GROUPINGS = [...RECORD_GROUPINGS, 'slaStatus'] as const;
-export const TASK_GROUPINGS = ['status', 'assignee', 'tlp', 'organization', 'day'] as const;
+export const TASK_GROUPINGS = ['status', 'assignee', 'tlp', 'organization', 'day', 'hour'] as const;
 export const ANALYST_GROUPINGS = ['assignee', 'day'] as const;
 
-function statsQuery<const G extends readonly [string, ...string[]]>(groupings: G) {
+function statsQuery<const G extends readonly [string, ...string[]], F extends z.ZodRawShape>(
+  groupings: G,
+  filters: F,
+) {
   return z.strictObject({
-    from: instantInput
-      .optional()
-      .meta({ description: 'From this instant on; without it, from 30 days before `to`.' }),
+    from: instantInput.optional().meta({
+      description: 'From this instant on; without it, from 30 days before `to`, by hour from one.',
+    }),
     to: instantInput.optional().meta({ description: 'Before this instant; without it, now.' }),
     groupBy: z
       .enum(groupings)
       .default(groupings[0])
-      .meta({ description: `By day, from \`from\` to \`to\` at most ${DAYS_MAX} days.` }),
+      .meta({
+        description: `By day, from \`from\` to \`to\` at most ${DAYS_MAX} days; by hour ${HOURLY_DAYS_MAX}.`,
+      }),
+    ...filters,
   });
 }
 
-export const alertStatsQuery = statsQuery(ALERT_GROUPINGS);
-export const caseStatsQuery = statsQuery(CASE_GROUPINGS);
-export const taskStatsQuery = statsQuery(TASK_GROUPINGS);
-export const analystStatsQuery = statsQuery(ANALYST_GROUPINGS);
+const recordFilters = {
+  stage: values(stageSchema)
+    .optional()
+    .meta({ description: 'Only those whose status is of one of these stages now.' }),
+};
+
+export const alertStatsQuery = statsQuery(ALERT_GROUPINGS, recordFilters);
+export const caseStatsQuery = statsQuery(CASE_GROUPINGS, recordFilters);
+export const taskStatsQuery = statsQuery(TASK_GROUPINGS, {});
+export const analystStatsQuery = statsQuery(ANALYST_GROUPINGS, {});
 
 export type AlertStatsQuery = z.output<typeof alertStatsQuery>;
 export type CaseStatsQuery = z.output<typeof caseStatsQuery>;
@@ -81,7 +96,7 @@ const groupSchema = z
   .object({
     key: z.string().meta({
       description:
-        'What lists are filtered by: a value, a number or an id; a technique is `T1059.001`, a day `2026-01-31`, in UTC. `none` for records without one.',
+        'What lists are filtered by: a value, a number or an id; a technique is `T1059.001`, a day `2026-01-31`, in UTC, an hour its first instant. `none` for records without one.',
       example: 'in-progress',
     }),
     label: z.string().meta({ description: 'The same for people.', example: 'In progress' }),
@@ -89,7 +104,7 @@ const groupSchema = z
   })
   .meta({ id: 'StatsGroup' });
 
-const groupsDescription = `The ${GROUPS_MAX} that count most, the highest count first; days in order, all of them, also with 0. A record with several tags or techniques is in the group of each.`;
+const groupsDescription = `The ${GROUPS_MAX} that count most, the highest count first; days and hours in order, all of them, also with 0. A record with several tags or techniques is in the group of each.`;
 
 function statsAnswer<T extends z.ZodType>(id: string, groupSchema: T, counted: string) {
   return z

@@ -3,7 +3,7 @@ import type { Principal } from '../auth/principal.js';
 import { Database } from '../database/database.service.js';
 import { ALERT_GROUPS, CASE_GROUPS, TASK_GROUPS } from './stats-groupings.js';
 import type { Grouping } from './stats-groupings.js';
-import { daysIn, windowOf } from './stats-window.js';
+import { daysIn, hoursIn, windowOf } from './stats-window.js';
 import type { StatsWindow } from './stats-window.js';
 import { ALERTS, CASES, TASKS, countCreated, countDone } from './stats.queries.js';
 import type { Kind } from './stats.queries.js';
@@ -40,7 +40,7 @@ export class StatsService {
     const nothing = { count: 0, alertsTriaged: 0, casesClosed: 0, tasksCompleted: 0 };
     const shown =
       query.groupBy === 'day'
-        ? everyDay(window, groups, { ...nothing, openCases: null })
+        ? each(daysIn(window), groups, { ...nothing, openCases: null })
         : labelled(groups);
     return { ...window, total, groups: shown, times };
   }
@@ -53,12 +53,16 @@ export class StatsService {
   ): Promise<Stats> {
     const window = windowOf(query, Date.now());
     const sql = this.database.sqlFor(principal);
-    const { total, groups, times } = await countCreated(sql, principal, kind, window, grouping);
-    const shown =
-      query.groupBy === 'day'
-        ? everyDay(window, groups, { count: 0 })
-        : labelled(groups, grouping.labelOf);
-    return { ...window, total, groups: shown, times };
+    const stages = 'stage' in query ? query.stage : undefined;
+    const { total, groups, times } = await countCreated(
+      sql,
+      principal,
+      kind,
+      window,
+      grouping,
+      stages,
+    );
+    return { ...window, total, groups: shownOf(query.groupBy, window, groups, grouping), times };
   }
 }
 
@@ -75,12 +79,24 @@ function labelled<G extends Group>(
   return groups.map((group) => ({ ...group, label: group.label ?? labelOf(group.key) }));
 }
 
-/** A group for each day of the window, with `nothing` where there was none. */
-function everyDay<G extends Group>(
+/** The groups as they are shown: of a time each one, else those that there are. */
+function shownOf(
+  groupBy: string,
   window: StatsWindow,
+  groups: readonly (Group & { readonly count: number })[],
+  { labelOf }: Grouping,
+) {
+  if (groupBy === 'day') return each(daysIn(window), groups, { count: 0 });
+  if (groupBy === 'hour') return each(hoursIn(window), groups, { count: 0 });
+  return labelled(groups, labelOf);
+}
+
+/** A group for each of the keys, with `nothing` where there was none. */
+function each<G extends Group>(
+  keys: readonly string[],
   groups: readonly G[],
   nothing: Omit<G, keyof Group>,
 ): (Omit<G, keyof Group> & { readonly key: string; readonly label: string })[] {
   const found = new Map(groups.map((group) => [group.key, group]));
-  return daysIn(window).map((day) => ({ ...nothing, ...found.get(day), key: day, label: day }));
+  return keys.map((key) => ({ ...nothing, ...found.get(key), key, label: key }));
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { idSchema, label } from '../common/fields.js';
 
-const stageSchema = z.enum(['New', 'InProgress', 'Closed']);
+export const stageSchema = z.enum(['New', 'InProgress', 'Closed']);
 const colorSchema = z.string().regex(/^#[0-9a-f]{6}$/i, 'expected a color such as #3b82f6');
 const valueSchema = z
   .string()

@@ -12,7 +12,7 @@ import {
 } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import { Auth, BeforePasswordChange, Caller } from '../auth/auth.decorator.js';
+import { Auth, BeforePasswordChange, Caller, SignedIn } from '../auth/auth.decorator.js';
 import type { Principal } from '../auth/principal.js';
 import { CreatesAt } from '../common/answer.interceptor.js';
 import { Answers } from '../common/answers.decorator.js';
@@ -23,6 +23,7 @@ import type { Page } from '../common/pagination.js';
 import {
   createUserSchema,
   resetPasswordSchema,
+  updateProfileSchema,
   updateUserSchema,
   userDetailSchema,
   userListQuery,
@@ -31,6 +32,7 @@ import {
 import type {
   CreateUser,
   ResetPassword,
+  UpdateProfile,
   UpdateUser,
   UserDetail,
   UserListQuery,
@@ -59,6 +61,17 @@ export class UsersController {
   @Answers('Read the person behind the credential', userDetailSchema)
   me(@Caller() principal: Principal): Promise<UserDetail> {
     return this.users.me(principal);
+  }
+
+  @Patch('me')
+  @SignedIn()
+  @Answers('Change your name', userDetailSchema)
+  updateMe(
+    @Caller() principal: Principal,
+    @Body({ schema: updateProfileSchema }) input: UpdateProfile,
+    @IfMatch() precondition: Precondition,
+  ): Promise<UserDetail> {
+    return this.users.updateProfile(principal, input, precondition);
   }
 
   @Get(':id')

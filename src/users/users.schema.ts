@@ -68,6 +68,11 @@ export const updateUserSchema = z
   .partial()
   .meta({ id: 'UpdateUser', example: { role: 'team-lead', tlpMax: 3 } });
 
+export const updateProfileSchema = z
+  .strictObject({ firstName: fields.firstName, lastName: fields.lastName })
+  .partial()
+  .meta({ id: 'UpdateProfile', example: { firstName: 'Jo', lastName: 'Doe' } });
+
 export const resetPasswordSchema = z
   .strictObject({
     password: newPasswordSchema.optional(),
@@ -81,6 +86,7 @@ export const resetPasswordSchema = z
 export type UserListQuery = z.output<typeof userListQuery>;
 export type CreateUser = z.output<typeof createUserSchema>;
 export type UpdateUser = z.output<typeof updateUserSchema>;
+export type UpdateProfile = z.output<typeof updateProfileSchema>;
 export type ResetPassword = z.output<typeof resetPasswordSchema>;
 
 /** A person with what bounds the keys of that person. */

@@ -30,6 +30,7 @@ import { findUser, lockUser, shownOrganizations, visibleUsers } from './users.qu
 import type {
   CreateUser,
   ResetPassword,
+  UpdateProfile,
   UpdateUser,
   UserDetail,
   UserListQuery,
@@ -150,6 +151,29 @@ export class UsersService {
       return after;
     };
     return this.orEmailTaken(principal, input.email ?? '', work);
+  }
+
+  /** Changes the name of the caller, which is the caller's own. */
+  updateProfile(
+    principal: Principal,
+    input: UpdateProfile,
+    precondition: Precondition,
+  ): Promise<UserDetail> {
+    const id = principal.userId;
+    return this.database.transaction(principal, async (tx) => {
+      const before = await lockUser(tx, principal, id);
+      precondition.assertMatches(before.version);
+      const data = differing(input, before);
+      if (Object.keys(data).length === 0) return findUser(tx, principal, id);
+      await tx.user.update({
+        where: { id },
+        data: { ...data, version: { increment: 1 } },
+        select: { id: true },
+      });
+      const after = await findUser(tx, principal, id);
+      await this.announce(tx, principal, 'user.updated', after, changesOf(before, after));
+      return after;
+    });
   }
 
   /** Deletes a person: nothing the person holds works any more, what the person did stays. */

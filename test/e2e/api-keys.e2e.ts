@@ -5,9 +5,17 @@ import {
   apiKeySchema,
   newApiKeySchema,
   newKeyPairSchema,
+  usageOfSchema,
   usageSchema,
 } from '../../src/api-keys/api-keys.schema.js';
-import type { ApiKey, NewApiKey, NewKeyPair } from '../../src/api-keys/api-keys.schema.js';
+import type {
+  ApiKey,
+  ApiKeyUsageOf,
+  NewApiKey,
+  NewKeyPair,
+  ScopeRow,
+  TierRow,
+} from '../../src/api-keys/api-keys.schema.js';
 import { isApiKey } from '../../src/auth/api-key-format.js';
 import { ROLES } from '../../src/auth/scopes.js';
 import type { Role, Scope } from '../../src/auth/scopes.js';
@@ -367,6 +375,17 @@ describe('GET /api-keys', () => {
     expect(ids).toEqual(expect.arrayContaining([tenant.keyId, other.keyId]));
   });
 
+  it('lists those of one person', async () => {
+    const { agent, userId } = await addSignedIn(api, tenant.organizationId, { role: 'org-admin' });
+    const { id } = await create({}, agent);
+    for (const ownerId of ['me', userId]) {
+      const listed = (await agent.get(`/api/api-keys?ownerId=${ownerId}`)).body as ApiKey[];
+      expect(listed.map((key) => key.id)).toEqual([id]);
+    }
+    expect((await agent.get(`/api/api-keys?ownerId=${MISSING_ID}`)).body).toEqual([]);
+    expectInvalid(await agent.get('/api/api-keys?ownerId=x'), ['ownerId']);
+  });
+
   it('answers 400 to what is no parameter and to a foreign cursor', async () => {
     expectInvalid(await http.get('/api/api-keys?owner=x'), ['owner']);
     const link = nextLink(await api.http(api.adminKey).get('/api/users?limit=1')) ?? '';
@@ -385,12 +404,21 @@ describe('GET /api-keys/tiers', () => {
     const response = await http.get('/api/api-keys/tiers');
     expect(response.status).toBe(200);
     expect(response.body).toEqual([
-      { tier: 'basic', perMinute: 60, perHour: 1000, burst: 10 },
-      { tier: 'standard', perMinute: 300, perHour: 10_000, burst: 50 },
-      { tier: 'professional', perMinute: 1000, perHour: 50_000, burst: 100 },
-      { tier: 'enterprise', perMinute: 5000, perHour: 200_000, burst: 500 },
-      { tier: 'unlimited', perMinute: null, perHour: null, burst: null },
+      { tier: 'basic', allowed: true, perMinute: 60, perHour: 1000, burst: 10 },
+      { tier: 'standard', allowed: true, perMinute: 300, perHour: 10_000, burst: 50 },
+      { tier: 'professional', allowed: true, perMinute: 1000, perHour: 50_000, burst: 100 },
+      { tier: 'enterprise', allowed: true, perMinute: 5000, perHour: 200_000, burst: 500 },
+      { tier: 'unlimited', allowed: true, perMinute: null, perHour: null, burst: null },
     ]);
+  });
+
+  it('tells which tiers the caller may give to a key', async () => {
+    const { agent } = await addSignedIn(api, tenant.organizationId, { tierMax: 'standard' });
+    const rows = (await agent.get('/api/api-keys/tiers')).body as TierRow[];
+    for (const { tier, allowed } of rows) {
+      const { status } = await agent.post('/api/api-keys').send({ ...BODY, tier });
+      expect({ tier, status }).toEqual({ tier, status: allowed ? 201 : 403 });
+    }
   });
 
   refusals({ method: 'get', path: () => '/api/api-keys/tiers' });
@@ -412,7 +440,55 @@ describe('GET /api-keys/scopes', () => {
     ]);
   });
 
+  it.each(ROLES)('tells which scopes a %s may give to a key', async (role) => {
+    const { agent } = await addSignedIn(api, tenant.organizationId, { role });
+    const rows = (await agent.get('/api/api-keys/scopes')).body as ScopeRow[];
+    for (const { scope, allowed } of rows) {
+      const { status } = await agent.post('/api/api-keys').send({ ...BODY, scopes: [scope] });
+      expect({ scope, status }).toEqual({ scope, status: allowed ? 201 : 403 });
+    }
+  });
+
   refusals({ method: 'get', path: () => '/api/api-keys/scopes' });
+});
+
+describe('GET /api-keys/usage', () => {
+  const pathOf = (...ids: string[]) => `/api/api-keys/usage?ids=${ids.join()}`;
+
+  it('counts the last day of each of the keys by the hour', async () => {
+    const [used, unused] = [await create(), await create()];
+    for (let i = 0; i < 3; i++) await use(used.key);
+    await api.http(used.key).get('/api/cases');
+    await api.db.rows(
+      `INSERT INTO credential_usage (credential_id, hour, requests)
+       VALUES ($1, date_trunc('hour', now()) - interval '23 hours', 7), ($1, date_trunc('hour', now()) - interval '1 day', 9)`,
+      [unused.id],
+    );
+    const response = await http.get(pathOf(used.id, unused.id, MISSING_ID, other.keyId));
+    expect(response.status).toBe(200);
+    const rows = expectMatches(z.array(usageOfSchema), response.body);
+    const sums = rows.map(({ apiKeyId, requests, refusals }) => [apiKeyId, requests, refusals]);
+    expect(sums).toEqual([
+      [used.id, 4, 1],
+      [unused.id, 7, 0],
+    ]);
+  });
+
+  it('answers 400 without ids, with too many and with what is none', async () => {
+    for (const ids of ['', 'x', Array(101).fill(MISSING_ID).join()])
+      expectProblem(await http.get(pathOf(ids)), 400, 'VALIDATION_FAILED');
+    expectProblem(await http.get('/api/api-keys/usage'), 400, 'VALIDATION_FAILED');
+  });
+
+  refusals({ method: 'get', path: () => pathOf(MISSING_ID) });
+
+  it('shows who is signed in the own keys alone', async () => {
+    const { agent } = await addSignedIn(api, tenant.organizationId);
+    const [own, theirs] = [await create({}, agent), await create()];
+    for (const { key } of [own, theirs]) await use(key);
+    const rows = (await agent.get(pathOf(own.id, theirs.id))).body as ApiKeyUsageOf[];
+    expect(rows.map(({ apiKeyId }) => apiKeyId)).toEqual([own.id]);
+  });
 });
 
 describe('GET /api-keys/:id', () => {

@@ -31,11 +31,323 @@ beforeAll(async () => {
 
 afterAll(() => api.close());
 
-/** What is served beside the routes of controllers: the documentation and its assets. */
-const DOCUMENTATION = /^GET \/docs(?:\/|-json|-yaml|$)/;
+/** What is served beside the routes of controllers: the documentation, the console and their assets. */
+const PAGES = /^GET \/(?:docs(?:\/|-json|-yaml|$)|assets\/|sign-in$|account\/|admin\/|$)/;
 
 /** What the document leaves out: it is for machines and people, not for clients of the API. */
 const UNDOCUMENTED = new Set(['GET /docs/errors', 'GET /metrics']);
+
+/** A body that each route with one takes, so that only the credential and the id can be wrong. */
+const BODIES: Readonly<Record<string, object>> = {
+  'POST /api/alerts': { title: 'x', statusValue: 'new', severity: 1 },
+  'PATCH /api/alerts/:id': { title: 'changed' },
+  'PUT /api/alerts/:id': { title: 'changed' },
+  'POST /api/alerts/:id/observables': { dataType: 'ip', data: '10.0.0.1' },
+  'POST /api/alerts/create-case': {
+    title: 'x',
+    statusValue: 'new',
+    severity: 1,
+    alertIds: [MISSING_ID],
+  },
+  'POST /api/alerts/merge/:caseId': { alertIds: [MISSING_ID] },
+  'POST /api/alerts/search': {},
+  'POST /api/alerts/bulk': { alerts: [{ title: 'x', statusValue: 'new', severity: 1 }] },
+  'PATCH /api/alerts/bulk': { ids: [MISSING_ID], fields: { title: 'x' } },
+  'PUT /api/alerts/bulk': { ids: [MISSING_ID], fields: { title: 'x' } },
+  'POST /api/alerts/_bulk': { ids: [MISSING_ID], fields: { title: 'x' } },
+  'POST /api/alerts/bulk/delete': { ids: [MISSING_ID] },
+  'POST /api/cases/search': {},
+  'PATCH /api/cases/bulk': { ids: [MISSING_ID], fields: { title: 'x' } },
+  'PUT /api/cases/bulk': { ids: [MISSING_ID], fields: { title: 'x' } },
+  'POST /api/cases/bulk/delete': { ids: [MISSING_ID] },
+  'POST /api/alerts/:id/comments': { body: 'from the route table' },
+  'POST /api/tasks/:id/comments': { body: 'from the route table' },
+  'POST /api/cases/:id/comments': { body: 'from the route table' },
+  'PATCH /api/comments/:id': { body: 'changed' },
+  'POST /api/cases/:id/merge': { caseIds: [MISSING_ID] },
+  'POST /api/cases/:id/links': { caseId: MISSING_ID },
+  'POST /api/alerts/:id/ttps': { techniqueId: 'T1566' },
+  'PATCH /api/alerts/:id/ttps/:linkId': { note: 'changed' },
+  'POST /api/cases/:id/ttps': { techniqueId: 'T1566' },
+  'PATCH /api/cases/:id/ttps/:linkId': { note: 'changed' },
+  'POST /api/ttps': { techniqueId: 'FROM-THE-ROUTE-TABLE', name: 'From the route table' },
+  'PATCH /api/ttps/:id': { name: 'Changed' },
+  'POST /api/cases/:id/tasks': { title: 'from the route table' },
+  'POST /api/tasks/search': {},
+  'POST /api/cases/:id/timeline': { title: 'made', occurredAt: '2026-01-31T12:00:00Z' },
+  'PATCH /api/cases/:id/timeline/:eventId': { title: 'changed' },
+  'PATCH /api/tasks/:id': { title: 'changed' },
+  'PUT /api/tasks/:id': { title: 'changed' },
+  'POST /api/tags': { name: 'from the route table' },
+  'PATCH /api/tags/:id': { name: 'changed' },
+  'POST /api/clients': { name: 'From the route table' },
+  'PATCH /api/clients/:id': { name: 'Changed' },
+  'POST /api/custom-fields': {
+    key: 'from-the-route-table',
+    label: 'From the route table',
+    type: 'text',
+    appliesTo: ['task'],
+  },
+  'PATCH /api/custom-fields/:id': { label: 'Changed' },
+  'POST /api/case-templates': { name: 'From the route table' },
+  'PATCH /api/case-templates/:id': { titlePrefix: 'Changed ' },
+  'POST /api/sla-configs': {
+    name: 'From the route table',
+    deadlineHours: 8,
+    warningThresholdPercent: 50,
+    criticalThresholdPercent: 80,
+  },
+  'PATCH /api/sla-configs/:id': { name: 'Changed' },
+  'PUT /api/sla-configs/:id': { name: 'Changed' },
+  'POST /api/alert-statuses': { label: 'From the route table', stage: 'Closed' },
+  'PATCH /api/alert-statuses/:id': { label: 'Changed' },
+  'POST /api/case-statuses': { label: 'From the route table', stage: 'Closed' },
+  'PATCH /api/case-statuses/:id': { label: 'Changed' },
+  'POST /api/observable-types': { name: 'from-the-route-table' },
+  'PATCH /api/observable-types/:id': { label: 'Changed' },
+  'POST /api/cases': { title: 'x', statusValue: 'new', severity: 1 },
+  'PATCH /api/cases/:id': { title: 'changed' },
+  'PUT /api/cases/:id': { title: 'changed' },
+  'POST /api/cases/:id/observables': { dataType: 'ip', data: '10.0.0.1' },
+  'POST /api/observables': { alertId: MISSING_ID, dataType: 'ip', data: '10.0.0.1' },
+  'PATCH /api/observables/:id': { ioc: true },
+  'PUT /api/observables/:id': { ioc: true },
+  'POST /api/observables/search': {},
+  'POST /api/observables/import': { type: 'bundle', objects: [] },
+  'POST /api/observables/bulk': { alertId: MISSING_ID, observables: [{}] },
+  'PATCH /api/observables/bulk': { ids: [MISSING_ID], fields: { ioc: true } },
+  'POST /api/observables/bulk/delete': { ids: [MISSING_ID] },
+  'POST /api/users': {
+    email: 'route-table@casebender.test',
+    firstName: 'Route',
+    lastName: 'Table',
+    role: 'analyst',
+    organizations: [MISSING_ID],
+  },
+  'PATCH /api/users/:id': { firstName: 'Changed' },
+  'PATCH /api/users/me': { firstName: 'Changed' },
+  'POST /api/auth/login': { email: 'nobody@casebender.test', password: 'not a password' },
+  'POST /api/auth/password': { current: 'not a password', next: 'four words nobody expects' },
+  'PUT /api/users/:id': { firstName: 'Changed' },
+  'POST /api/users/:id/password': { mustChange: false },
+  'POST /api/organizations': { name: 'From the route table' },
+  'PATCH /api/organizations/:id': { description: 'Changed' },
+  'PUT /api/organizations/:id/links': { organizationIds: [] },
+  'POST /api/teams': { name: 'From the route table' },
+  'PATCH /api/teams/:id': { name: 'Changed' },
+  'POST /api/api-keys': { name: 'x', tier: 'basic', scopes: ['alerts:read'] },
+  'POST /api/api-keys/legacy': { name: 'x', tier: 'basic', scopes: ['alerts:read'] },
+  'PATCH /api/api-keys/:id': { name: 'changed' },
+  'POST /api/api-keys/:id/rotate': { graceSeconds: 0 },
+};
+
+/** The same for routes that take files. */
+const FORMS: Readonly<Record<string, Form>> = {
+  'POST /api/alerts-attachments': {
+    fields: { alert: JSON.stringify({ title: 'x', statusValue: 'new', severity: 1 }) },
+  },
+  'POST /api/alerts/:id/attachments': { files: [['x.txt', 'x']] },
+  'POST /api/cases/:id/attachments': { files: [['x.txt', 'x']] },
+  'POST /api/tasks/:id/attachments': { files: [['x.txt', 'x']] },
+};
+
+/** Routes that change something without a body. */
+const BODILESS = new Set([
+  'DELETE /api/alerts/:id',
+  'DELETE /api/attachments/:id',
+  'DELETE /api/comments/:id',
+  'DELETE /api/observables/:id',
+  'DELETE /api/tasks/:id',
+  'DELETE /api/cases/:id/timeline/:eventId',
+  'DELETE /api/cases/:id',
+  'POST /api/alerts/:alertId/merge/:caseId',
+  'DELETE /api/cases/:id/alerts/:alertId',
+  'DELETE /api/cases/:id/links/:otherCaseId',
+  'DELETE /api/alerts/:id/ttps/:linkId',
+  'DELETE /api/cases/:id/ttps/:linkId',
+  'DELETE /api/ttps/:id',
+  'DELETE /api/tags/:id',
+  'DELETE /api/clients/:id',
+  'DELETE /api/custom-fields/:id',
+  'DELETE /api/case-templates/:id',
+  'DELETE /api/sla-configs/:id',
+  'POST /api/cases/:id/sla/pause',
+  'POST /api/cases/:id/sla/resume',
+  'DELETE /api/alert-statuses/:id',
+  'DELETE /api/case-statuses/:id',
+  'DELETE /api/observable-types/:id',
+  'POST /api/auth/logout',
+  'DELETE /api/users/:id',
+  'DELETE /api/organizations/:id',
+  'PUT /api/organizations/:id/members/:userId',
+  'DELETE /api/organizations/:id/members/:userId',
+  'DELETE /api/teams/:id',
+  'PUT /api/teams/:id/members/:userId',
+  'DELETE /api/teams/:id/members/:userId',
+  'DELETE /api/api-keys/:id',
+  'POST /api/api-keys/:id/suspend',
+  'POST /api/api-keys/:id/activate',
+  'POST /api/api-keys/:id/revoke',
+]);
+
+interface Kind {
+  readonly code: ErrorCode;
+  /** One of the tenant's; the others have no tenant. */
+  readonly make?: (owner: Tenant) => Promise<string>;
+  /** An id that none has. */
+  readonly missing: string;
+}
+
+const MISSING_TAG = '2000000000';
+
+/** What the id of a path names, by the segment before it or by its own name. */
+const KINDS: Readonly<Record<string, Kind>> = {
+  alerts: { code: 'ALERT_NOT_FOUND', make: makeRecord('alerts'), missing: MISSING_ID },
+  ':alertId': { code: 'ALERT_NOT_FOUND', make: makeRecord('alerts'), missing: MISSING_ID },
+  cases: { code: 'CASE_NOT_FOUND', make: makeRecord('cases'), missing: MISSING_ID },
+  ':otherCaseId': { code: 'CASE_NOT_FOUND', make: makeRecord('cases'), missing: MISSING_ID },
+  ':caseId': { code: 'CASE_NOT_FOUND', make: makeRecord('cases'), missing: MISSING_ID },
+  observables: { code: 'OBSERVABLE_NOT_FOUND', make: makeObservable, missing: MISSING_ID },
+  tasks: { code: 'TASK_NOT_FOUND', make: makeTask, missing: MISSING_ID },
+  comments: { code: 'COMMENT_NOT_FOUND', make: makeComment, missing: MISSING_ID },
+  timeline: { code: 'TIMELINE_EVENT_NOT_FOUND', make: makeTimelineEvent, missing: MISSING_ID },
+  attachments: { code: 'ATTACHMENT_NOT_FOUND', make: makeAttachment, missing: MISSING_ID },
+  ':linkId': { code: 'TTP_NOT_FOUND', make: makeRecordTtp, missing: MISSING_ID },
+  ttps: {
+    code: 'TTP_NOT_FOUND',
+    make: async ({ organizationId }) => (await addTtp(api.db, organizationId)).id,
+    missing: MISSING_ID,
+  },
+  users: {
+    code: 'USER_NOT_FOUND',
+    make: ({ userId }) => Promise.resolve(userId),
+    missing: MISSING_ID,
+  },
+  ':userId': {
+    code: 'USER_NOT_FOUND',
+    make: ({ userId }) => Promise.resolve(userId),
+    missing: MISSING_ID,
+  },
+  organizations: {
+    code: 'ORGANIZATION_NOT_FOUND',
+    make: ({ organizationId }) => Promise.resolve(organizationId),
+    missing: MISSING_ID,
+  },
+  teams: {
+    code: 'TEAM_NOT_FOUND',
+    make: async ({ organizationId }) => (await addTeam(api.db, organizationId)).id,
+    missing: MISSING_ID,
+  },
+  'api-keys': {
+    code: 'API_KEY_NOT_FOUND',
+    make: ({ keyId }) => Promise.resolve(keyId),
+    missing: MISSING_ID,
+  },
+  tags: {
+    code: 'TAG_NOT_FOUND',
+    make: async ({ organizationId }) => String((await addTag(api.db, organizationId)).id),
+    missing: MISSING_TAG,
+  },
+  clients: {
+    code: 'CLIENT_NOT_FOUND',
+    make: async ({ organizationId }) => (await addClient(api.db, organizationId)).id,
+    missing: MISSING_ID,
+  },
+  'custom-fields': {
+    code: 'CUSTOM_FIELD_NOT_FOUND',
+    make: ({ organizationId }) => addCustomField(api.db, organizationId),
+    missing: MISSING_ID,
+  },
+  'case-templates': {
+    code: 'CASE_TEMPLATE_NOT_FOUND',
+    make: ({ organizationId }) => addCaseTemplate(api.db, organizationId),
+    missing: MISSING_ID,
+  },
+  'sla-configs': {
+    code: 'SLA_CONFIG_NOT_FOUND',
+    make: ({ organizationId }) => addSlaConfig(api.db, organizationId),
+    missing: MISSING_ID,
+  },
+  'observable-types': { code: 'OBSERVABLE_TYPE_NOT_FOUND', missing: MISSING_TAG },
+  'alert-statuses': { code: 'STATUS_NOT_FOUND', missing: MISSING_ID },
+  'case-statuses': { code: 'STATUS_NOT_FOUND', missing: MISSING_ID },
+};
+
+/** The parameter in the path, and what it names. */
+function kindsIn(route: DeclaredRoute): { readonly parameter: string; readonly kind: Kind }[] {
+  const segments = route.path.split('/');
+  return segments.flatMap((parameter, index) => {
+    if (!parameter.startsWith(':')) return [];
+    const kind = KINDS[parameter] ?? KINDS[segments[index - 1] ?? ''];
+    if (!kind) throw new Error(`${route.name}: say in KINDS what ${parameter} names.`);
+    return [{ parameter, kind }];
+  });
+}
+
+function makeRecord(kind: string): (owner: Tenant) => Promise<string> {
+  return async (owner) => {
+    const response = await api
+      .http(owner.key)
+      .post(`/api/${kind}`)
+      .send({ title: 'made', statusValue: 'new', severity: 1 });
+    expect(response.status).toBe(200);
+    return (response.body as { id: string }).id;
+  };
+}
+
+async function makeObservable(owner: Tenant): Promise<string> {
+  const response = await api
+    .http(owner.key)
+    .post('/api/observables')
+    .send({ alertId: await makeRecord('alerts')(owner), dataType: 'ip', data: '10.0.0.1' });
+  expect(response.status).toBe(201);
+  return (response.body as { id: string }).id;
+}
+
+async function makeTask(owner: Tenant): Promise<string> {
+  const response = await api
+    .http(owner.key)
+    .post(`/api/cases/${await makeRecord('cases')(owner)}/tasks`)
+    .send({ title: 'made' });
+  expect(response.status).toBe(201);
+  return (response.body as { id: string }).id;
+}
+
+async function makeComment(owner: Tenant): Promise<string> {
+  const response = await api
+    .http(owner.key)
+    .post(`/api/cases/${await makeRecord('cases')(owner)}/comments`)
+    .send({ body: 'made' });
+  expect(response.status).toBe(201);
+  return (response.body as { id: string }).id;
+}
+
+async function makeTimelineEvent(owner: Tenant): Promise<string> {
+  const response = await api
+    .http(owner.key)
+    .post(`/api/cases/${await makeRecord('cases')(owner)}/timeline`)
+    .send({ title: 'made', occurredAt: '2026-01-31T12:00:00Z' });
+  expect(response.status).toBe(201);
+  return (response.body as { id: string }).id;
+}
+
+async function makeRecordTtp(owner: Tenant): Promise<string> {
+  const response = await api
+    .http(owner.key)
+    .post(`/api/alerts/${await makeRecord('alerts')(owner)}/ttps`)
+    .send({ techniqueId: 'T1566' });
+  expect(response.status).toBe(201);
+  return (response.body as { id: string }).id;
+}
+
+async function makeAttachment(owner: Tenant): Promise<string> {
+  const response = await api
+    .http(owner.key)
+    .post(`/api/alerts/${await makeRecord('alerts')(owner)}/attachments`)
+    .attach('file', Buffer.from('content'), 'made.txt');
+  expect(response.status).toBe(201);
+  return (response.body as { id: string }[])[0]?.id ?? '';
+}
 
 type GuardedRoute = DeclaredRoute & { readonly scopes: readonly Scope[] };
 
@@ -68,7 +380,7 @@ describe('the route table', () => {
       isRoot ? [name] : [name, name.replace(' /api/', ' /api/v1/')],
     );
     const served = servedRoutes(api.app).filter(
-      (name) => !DOCUMENTATION.test(name) || expected.includes(name),
+      (name) => !PAGES.test(name) || expected.includes(name),
     );
     expect(new Set(served)).toEqual(new Set(expected));
   });
@@ -119,13 +431,16 @@ describe('the route table', () => {
   });
 });
 
+/** What must stay open to whoever has to change the password, and would end the test. */
+const SESSION_ENDS = new Set(['POST /api/auth/logout', 'POST /api/auth/password']);
+
 /** Routes that only somebody who is signed in may call. */
 const ofSessions = (): DeclaredRoute[] =>
   routes.filter((route) => route.access?.kind === 'session');
 
 describe('every route of a session', () => {
   it('answers 401 without a cookie and with a bad one, 403 to a key, and changes nothing', async () => {
-    expect(ofSessions()).toHaveLength(3);
+    expect(ofSessions()).toHaveLength(4);
     const before = await fingerprint(api.db);
     for (const route of ofSessions()) {
       expectProblem(await send(api.http(), probeOf(route)), 401, 'AUTHENTICATION_REQUIRED');
@@ -172,12 +487,13 @@ describe('every route, to somebody who is signed in', () => {
     const { agent } = await signIn(api, person);
     const before = await fingerprint(api.db);
     const open: string[] = [];
-    for (const route of guarded()) {
+    const probed = [...guarded(), ...ofSessions()].filter(({ name }) => !SESSION_ENDS.has(name));
+    for (const route of probed) {
       const response = await send(agent, probeOf(route));
       if (response.status === 403) expectProblem(response, 403, 'PASSWORD_CHANGE_REQUIRED');
       else open.push(route.name);
     }
-    expect(open).toEqual(['GET /api/users/me']);
+    expect(open).toEqual(['GET /api/users/me', 'GET /api/auth/session']);
     expect(await fingerprint(api.db)).toBe(before);
     expect((await agent.get('/api/auth/session')).body).toMatchObject({ mustChangePassword: true });
     const next = 'four words nobody expects';

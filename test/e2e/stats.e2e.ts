@@ -128,6 +128,29 @@ describe.each<Table>(['alerts', 'cases', 'tasks'])('GET /stats/%s', (table) => {
     );
   });
 
+  it('counts each hour in UTC, also those without any', async () => {
+    for (const instant of ['11:59:59.999', '12:00:00', '12:30:00', '14:00:00'])
+      await happened(table, await make(table), `2020-06-20T${instant}Z`);
+    const { groups, total } = await stats(
+      table,
+      'groupBy=hour&from=2020-06-20T11:30:00Z&to=2020-06-20T15:00:00Z',
+    );
+    expect(total).toBe(4);
+    expect(groups).toEqual(
+      [1, 2, 0, 1].map((count, index) => {
+        const key = `2020-06-20T1${index + 1}:00:00.000Z`;
+        return { key, label: key, count };
+      }),
+    );
+  });
+
+  it('counts the hours of the last day without a window', async () => {
+    await make(table);
+    const { from, to, groups } = await stats(table, 'groupBy=hour');
+    expect(Date.parse(to) - Date.parse(from)).toBe(86_400_000);
+    expect(groups.reduce((sum, { count }) => sum + count, 0)).toBe(1);
+  });
+
   it('measures what was reached, and leaves out what was not', async () => {
     const at = '2020-06-10T00:00:00Z';
     const window = 'from=2020-06-10T00:00:00Z&to=2020-06-11T00:00:00Z';
@@ -233,6 +256,11 @@ describe.each<Table>(['alerts', 'cases', 'tasks'])('GET /stats/%s', (table) => {
       'groupBy=day&from=2019-01-01T00:00:00Z&to=2020-01-02T00:00:00.001Z',
       'from',
     ],
+    [
+      'more hours than are shown',
+      'groupBy=hour&from=2020-01-01T00:00:00Z&to=2020-01-15T00:00:00.001Z',
+      'from',
+    ],
     ['a day for an instant', 'from=2020-01-01', 'from'],
     ['an end that is none', 'to=soon', 'to'],
     ['a grouping it does not know', 'groupBy=title', 'groupBy'],
@@ -296,6 +324,7 @@ describe.each(['alerts', 'cases'] as const)('groups of %s', (table) => {
       shown[groupBy] = groups.map(({ key, label, count }) => [key, label, count]);
     }
     const today = new Date().toISOString().slice(0, 10);
+    const hour = `${new Date().toISOString().slice(0, 13)}:00:00.000Z`;
     expect(shown).toEqual({
       status: [
         ['in-progress', 'In progress', 3],
@@ -347,7 +376,28 @@ describe.each(['alerts', 'cases'] as const)('groups of %s', (table) => {
         [client.id, client.name, 1],
       ],
       day: expect.arrayContaining([[today, today, 5]]) as unknown,
+      hour: expect.arrayContaining([[hour, hour, 5]]) as unknown,
     });
+  });
+
+  it('are of the stages asked for', async () => {
+    for (const [statusValue, severity] of [
+      ['new', 1],
+      ['in-progress', 4],
+      ['closed', 4],
+      ['false-positive', 2],
+    ] as const) {
+      const value = statusValue === 'closed' && table === 'cases' ? 'resolved' : statusValue;
+      await makeRecord(table, { statusValue: value, severity });
+    }
+    const open = await stats(table, 'groupBy=severity&stage=New,InProgress');
+    expect(open.total).toBe(2);
+    expect(open.groups.map(({ key, count }) => [key, count])).toEqual([
+      ['1', 1],
+      ['4', 1],
+    ]);
+    expect((await stats(table, 'stage=Closed')).total).toBe(2);
+    expectInvalid(await http.get(`/api/stats/${table}?stage=Open`), ['stage[0]']);
   });
 
   it('are at most five hundred, while the total is of all', async () => {

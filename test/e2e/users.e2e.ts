@@ -19,6 +19,7 @@ import {
 import type { Person, PersonOptions, Tenant } from '../factories.js';
 import { expectInvalid, expectMatches, expectProblem } from '../matchers.js';
 import { MISSING_ID as MISSING, outcomesOf, within1s } from '../outcomes.js';
+import { addSignedIn } from '../sign-in.js';
 
 let api: TestApp;
 let tenant: Tenant;
@@ -457,6 +458,52 @@ describe.each(['patch', 'put'] as const)('%s /users/:id', (method) => {
       version: 2,
     });
     expect((await http.get(`/api/users/${before.id}`)).body).toEqual(after);
+  });
+});
+
+describe('PATCH /users/me', () => {
+  it('changes the name of who is signed in, and writes it into the audit trail', async () => {
+    const { agent, userId, email } = await addSignedIn(api, admin.organizationId, {
+      role: 'read-only',
+    });
+    const change = { firstName: 'Ada', lastName: 'Byron' };
+    const response = await agent.patch('/api/users/me').send(change);
+    expect(response.status).toBe(200);
+    expect(response.headers.etag).toBe('"2"');
+    expect(expectMatches(userDetailSchema, response.body)).toMatchObject({ ...change, email });
+    expect((await agent.get('/api/users/me')).body).toEqual(response.body);
+    expect(await auditOf(userId)).toContainEqual({
+      action: 'user.updated',
+      changes: [
+        { field: 'firstName', old: 'Test', new: 'Ada' },
+        { field: 'lastName', old: 'Person', new: 'Byron' },
+      ],
+    });
+    const same = await agent.patch('/api/users/me').send(change);
+    expect(same.body).toEqual(response.body);
+  });
+
+  it.each([
+    { firstName: '' },
+    { lastName: 'x'.repeat(101) },
+    { role: 'super-admin' },
+    { email: 'else@casebender.test' },
+    { tlpMax: 4 },
+  ])('answers 400 to %j', async (fields) => {
+    const { agent } = await addSignedIn(api, admin.organizationId);
+    expectInvalid(await agent.patch('/api/users/me').send(fields), [Object.keys(fields)[0] ?? '']);
+  });
+
+  it('answers 403 to a key', async () => {
+    const response = await http.patch('/api/users/me').send({ firstName: 'Ada' });
+    expectProblem(response, 403, 'SESSION_REQUIRED');
+  });
+
+  it('answers 412 when the person has changed meanwhile', async () => {
+    const { agent } = await addSignedIn(api, admin.organizationId);
+    await agent.patch('/api/users/me').send({ firstName: 'Ada' });
+    const late = agent.patch('/api/users/me').set('If-Match', '"1"').send({ firstName: 'Eve' });
+    expectProblem(await late, 412, 'STALE_VERSION');
   });
 });
 
