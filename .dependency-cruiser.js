@@ -43,6 +43,17 @@ export default {
       },
     },
     {
+      name: 'console-client-knows-types-alone',
+      comment: 'What the browser gets holds nothing of the server but the shapes of its answers.',
+      severity: 'error',
+      from: { path: '^src/console/client/' },
+      to: {
+        path: '^src/',
+        pathNot: '^src/console/(client/|pages\\.ts$)',
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
       name: 'no-tests-in-source',
       severity: 'error',
       from: { path: '^src/', pathNot: '\\.spec\\.ts$' },

@@ -19,6 +19,7 @@ COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/prisma/migrations prisma/migrations
 COPY --from=build /app/dist dist
+COPY --from=build /app/src/generated/console src/generated/console
 COPY LICENSE ./
 RUN mkdir /data && chown node:node /data
 USER node

@@ -14,6 +14,8 @@ import { assignRequestId } from './common/request.js';
 import { securityHeaders } from './common/security-headers.js';
 import { answerOptions } from './common/route-table.js';
 import type { AppConfig } from './config/config.js';
+import { readConsoleAssets } from './console/console-assets.js';
+import { setupConsole } from './console/console.setup.js';
 import { ChangeFeed } from './database/change-feed.js';
 import { setupDocs } from './docs/docs.setup.js';
 
@@ -55,7 +57,9 @@ export async function createApp(config: AppConfig): Promise<NestExpressApplicati
   app.setGlobalPrefix('api', { exclude: ROOT_ROUTES });
   app.enableVersioning({ type: VersioningType.URI, defaultVersion: [VERSION_NEUTRAL, '1'] });
   app.useGlobalPipes(new SchemaPipe());
-  setupDocs(app);
+  const assets = readConsoleAssets();
+  setupConsole(app, assets);
+  setupDocs(app, assets);
   app.get(ChangeFeed).start();
   return app;
 }

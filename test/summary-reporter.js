@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs';
 import process from 'node:process';
 
-/** Ends the output with one line of counts, for people and scripts that read only the last line. */
+/** Says what was left out, and ends the output with one line of counts, for scripts that read only the last line. */
 export default class SummaryReporter {
   onRunComplete(_contexts, results) {
     const broken = results.testResults.filter((file) => file.testExecError).length;
@@ -11,9 +11,13 @@ export default class SummaryReporter {
       `${results.numFailedTests + broken} failed`,
       ...(skipped > 0 ? [`${skipped} skipped`] : []),
     ];
+    const leftOut = results.testResults
+      .flatMap((file) => file.testResults)
+      .filter(({ status }) => status === 'todo')
+      .map(({ title }) => `Left out: ${title}.\n`);
     // Jest writes its own summary after all reporters.
     process.once('exit', () => {
-      writeSync(1, `${counts.join(', ')}\n`);
+      writeSync(1, `${leftOut.join('')}${counts.join(', ')}\n`);
     });
   }
 }

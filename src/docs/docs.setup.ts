@@ -4,6 +4,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import { SECURITY_SCHEMES } from '../auth/auth.decorator.js';
 import { API_KEY_PATTERN } from '../auth/api-key-format.js';
 import { SESSION_COOKIE } from '../config/config.js';
+import type { ConsoleAssets } from '../console/console-assets.js';
 import { describeContract } from './contract.js';
 
 const DESCRIPTION = `
@@ -24,6 +25,10 @@ each answer carries \`Deprecation\`, and \`Sunset\` once the end is set. Replace
 People sign in with \`POST /api/auth/login\`, which sets a session cookie. A session may do what the role of the
 person allows, in all organizations of the person. Requests that change something must carry the \`csrfToken\` of the
 answer in \`X-CSRF-Token\`. A cookie beside a key is ignored.
+
+## Trying requests
+In the browser at \`/docs\`: press **Authorize**, paste your API key under \`apiKey\`, then **Execute** at any operation.
+Requests are sent to this server, with that key alone.
 
 ## Errors
 Errors are problem bodies (RFC 9457) with a stable \`code\`; [all codes](/docs/errors).
@@ -50,7 +55,8 @@ export function createDocument(app: NestExpressApplication): OpenAPIObject {
         type: 'http',
         scheme: 'bearer',
         bearerFormat: 'cbr_live_…',
-        description: 'An API key: `cbr_live_…`.',
+        description:
+          'Paste your API key here, without `Bearer`: it begins with `cbr_live_` and goes with every request that you send from this page. Create one in the [console](/account/api-keys): **Account → API Keys → Create API Key**. It is forgotten when you leave the page.',
       },
       SECURITY_SCHEMES.bearer,
     )
@@ -100,16 +106,26 @@ export function createDocument(app: NestExpressApplication): OpenAPIObject {
   return describeContract(document);
 }
 
+/** Requests from the page go with the key that was given there, never with the session of who looks at it. */
+function withoutSession(request: { credentials?: string }): object {
+  request.credentials = 'omit';
+  return request;
+}
+
 /** Serves `/docs`, `/docs-json` and `/docs-yaml`; nothing is loaded from another host. */
-export function setupDocs(app: NestExpressApplication): void {
+export function setupDocs(app: NestExpressApplication, assets: ConsoleAssets): void {
   let document: OpenAPIObject | null = null;
   SwaggerModule.setup('docs', app, () => (document ??= createDocument(app)), {
-    customSiteTitle: 'CaseBender API',
+    customSiteTitle: 'API documentation · CaseBender',
+    customfavIcon: assets['icon.svg'].path,
+    customCssUrl: assets['docs.css'].path,
+    customJs: [assets['theme.js'].path, assets['docs.js'].path],
     swaggerOptions: {
       persistAuthorization: false,
       displayRequestDuration: true,
       tryItOutEnabled: true,
       validatorUrl: null,
+      requestInterceptor: withoutSession,
     },
   });
 }

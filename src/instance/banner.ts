@@ -7,6 +7,7 @@ export function banner(config: AppConfig, url: string, first: FirstStart): strin
     'First start. These secrets are shown this once: save them now.',
     '',
     `URL            ${url}`,
+    `Sign in        ${url}/sign-in`,
     `Documentation  ${url}/docs`,
     `Administrator  ${first.email}`,
     `Password       ${config.admin.password ? '(from ADMIN_PASSWORD)' : first.password}`,

@@ -71,7 +71,10 @@ async function serve(
 ): Promise<Instance> {
   await migrate(config.directDatabaseUrl ?? config.databaseUrl ?? '', migrationsDir, print);
   const first = await beginFirstStart(config);
-  const app = await createApp(config);
+  const app = await createApp(config).catch(async (error: unknown) => {
+    await first?.abandon();
+    throw error;
+  });
   const { server, metricsServer } = await open(app, config).catch(async (error: unknown) => {
     await first?.abandon();
     await app.close();

@@ -79,7 +79,6 @@ describe('X-Request-Id', () => {
 
 describe('a route that does not exist', () => {
   it.each([
-    '/',
     '/api',
     '/api/nowhere',
     '/api/v2/alerts',

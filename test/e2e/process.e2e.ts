@@ -187,6 +187,7 @@ describe('an instance with its embedded database, over its starts', () => {
     expect(first.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
     expect(first.lines.at(-1)).toBe(`listening on ${first.url}`);
     expect(count(/│ URL +http:\/\/127/g)).toBe(1);
+    expect(first.stdout).toContain(`${first.url}/sign-in `);
     expect(first.stdout).toContain(`${first.url}/docs `);
     expect(count(/│ Administrator +\S+@\S+/g)).toBe(1);
     expect(count(/│ Password +\S{20}/g)).toBe(1);

@@ -1,0 +1,17 @@
+import { render } from 'preact';
+import { Announcer } from './announcer.js';
+import { Header } from './header.js';
+import { SessionProvider } from './session.js';
+
+// Swagger UI has the rest of the page.
+const root = document.createElement('div');
+document.body.prepend(root);
+document.documentElement.lang = 'en';
+render(
+  <SessionProvider>
+    <Announcer>
+      <Header isDocumentation />
+    </Announcer>
+  </SessionProvider>,
+  root,
+);

@@ -1,0 +1,4 @@
+import { followColorScheme } from './color-scheme.js';
+
+// Runs before anything is painted.
+followColorScheme();
