@@ -222,7 +222,7 @@ function inTheBrowser(): void {
       const row = rowOf(page, 'Intake');
       await row.getByText(`${key.slice(0, 13)}…${key.slice(-4)}`).waitFor();
       await page.reload();
-      expect(await row.textContent()).toMatch(/alerts:read.*Basic.*Active.*in 29 days/);
+      expect(await row.textContent()).toMatch(/alerts:read.*Active.*Basic.*in 29 days/);
       await row.getByRole('img', { name: '1 request in the last day, 0 refused' }).waitFor();
 
       await runAction(page, 'Intake', 'Suspend…');
@@ -303,6 +303,7 @@ function inTheBrowser(): void {
     it.each([
       ['light', { colorScheme: 'light' }],
       ['dark', { colorScheme: 'dark' }],
+      ['on a small screen', { viewport: { width: 960, height: 700 } }],
       ["on a phone's width", { viewport: PHONE }],
     ])('are accessible, have a title each and fit, %s', async (_, options) => {
       const person = await colleague({ role: 'super-admin' });
@@ -374,6 +375,7 @@ function inTheBrowser(): void {
       await page.getByText('Your password is changed.').waitFor();
       await page.locator('summary').click();
       await button(page, 'Sign out').click();
+      await heading(page, 'Sign in').waitFor();
       await visit.signIn(person, 'four words nobody expects');
       await visit.end(['400 /api/auth/password']);
     });

@@ -5,6 +5,7 @@ import { SessionProvider } from './session.js';
 
 // Swagger UI has the rest of the page.
 const root = document.createElement('div');
+root.id = 'site-header';
 document.body.prepend(root);
 document.documentElement.lang = 'en';
 render(

@@ -1,6 +1,7 @@
 import type { ComponentChildren, TargetedSubmitEvent } from 'preact';
 import { useId, useRef, useState } from 'preact/hooks';
 import { ApiError, messageOf } from './api.js';
+import { counted } from './format.js';
 
 /** What the server says of each field, by the first part of its path. */
 type FieldErrors = Readonly<Record<string, string>>;
@@ -29,7 +30,9 @@ export function useSubmission(send: (data: FormData) => Promise<void>): Submissi
       .catch((error: unknown) => {
         const refused = refusalsOf(error);
         setErrors(refused);
-        setMessage(messageOf(error));
+        const values = Object.keys(refused).length;
+        const areShown = values > 0 && Object.keys(refused).every((name) => name in form.elements);
+        setMessage(areShown ? `${counted(values, 'value')} to be corrected.` : messageOf(error));
         requestAnimationFrame(() => {
           focusFirst(form, Object.keys(refused));
         });

@@ -5,7 +5,7 @@ import { useAnnounce } from './announcer.js';
 import { storeColorScheme, storedColorScheme } from './color-scheme.js';
 import type { ColorScheme } from './color-scheme.js';
 import { ROLE_LABELS } from './labels.js';
-import { Link } from './router.js';
+import { Link, usePath } from './router.js';
 import { isAdministrator, useSession } from './session.js';
 
 const SCHEMES: Readonly<Record<ColorScheme, string>> = {
@@ -53,10 +53,11 @@ export function Header({ isDocumentation = false }: { readonly isDocumentation?:
 }
 
 function Visitor({ isKnown }: { readonly isKnown: boolean }) {
+  const isSigningIn = usePath() === PAGES.signIn;
   return (
     <div class="header-end">
       <ColorSchemeSelect />
-      {isKnown && location.pathname !== PAGES.signIn && <Link to={PAGES.signIn}>Sign in</Link>}
+      {isKnown && !isSigningIn && <Link to={PAGES.signIn}>Sign in</Link>}
     </div>
   );
 }

@@ -58,6 +58,11 @@ export function useRouter(): Router {
   return router;
 }
 
+/** The path of the page; of one outside the console that of the document. */
+export function usePath(): string {
+  return useContext(RouterContext)?.path ?? location.pathname;
+}
+
 interface LinkProps {
   readonly to: PagePath;
   readonly children: ComponentChildren;
@@ -70,7 +75,7 @@ interface LinkProps {
 /** A link to a page: followed without a reload inside the console, and by itself elsewhere. */
 export function Link({ to, children, class: className, section, onFollow }: LinkProps) {
   const router = useContext(RouterContext);
-  const path = router?.path ?? location.pathname;
+  const path = usePath();
   const isCurrent = path === to;
   const isWithin = section !== undefined && path.startsWith(section);
   return (

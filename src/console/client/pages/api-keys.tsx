@@ -114,8 +114,7 @@ function Keys({ title, path, about, people }: KeysProps) {
               'Name and key',
               ...(people ? ['Owner'] : []),
               'Scopes',
-              'Tier',
-              'Status',
+              'Status and tier',
               'Expires',
               'Last used',
               'Last day',
@@ -217,9 +216,9 @@ function KeyRow({ apiKey, owner, usage, onTask }: KeyRowProps) {
           ))}
         </ul>
       </Cell>
-      <Cell label="Tier">{TIER_LABELS[apiKey.tier]}</Cell>
       <Cell label="Status">
         <StatusBadge status={status} />
+        <span class="hint">{TIER_LABELS[apiKey.tier]}</span>
         {graceUntil !== null && status === 'active' && (
           <span class="hint">Replaced, in its grace</span>
         )}
