@@ -102,6 +102,7 @@ export const BODIES: Readonly<Record<string, object>> = {
     organizations: [MISSING_ID],
   },
   'PATCH /api/users/:id': { firstName: 'Changed' },
+  'PATCH /api/users/me': { firstName: 'Changed' },
   'POST /api/auth/login': { email: 'nobody@casebender.test', password: 'not a password' },
   'POST /api/auth/password': { current: 'not a password', next: 'four words nobody expects' },
   'PUT /api/users/:id': { firstName: 'Changed' },
