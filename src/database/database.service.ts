@@ -16,6 +16,7 @@ export interface TransactionOwner {
 }
 
 const ATTEMPTS_MAX = 3;
+const TRANSACTION_TIMEOUT_MS = 30_000;
 const NAMED_STATEMENTS_MAX = 500;
 
 /** PostgreSQL through one pool: Prisma for the ordinary, hand-written SQL where speed asks for it. */
@@ -70,7 +71,11 @@ export class Database implements OnApplicationShutdown {
    * Repeats the whole of it after a serialization failure or a deadlock, so `work` must have no
    * effect outside the database.
    */
-  async transaction<T>(owner: TransactionOwner, work: (tx: Tx) => Promise<T>): Promise<T> {
+  async transaction<T>(
+    owner: TransactionOwner,
+    work: (tx: Tx) => Promise<T>,
+    timeoutMs = TRANSACTION_TIMEOUT_MS,
+  ): Promise<T> {
     if (owner.transaction) return inSavepoint(owner.transaction, work);
     return repeatedly(async () => {
       let committed: Tx | undefined;
@@ -79,7 +84,7 @@ export class Database implements OnApplicationShutdown {
           committed = tx;
           return work(tx);
         },
-        { maxWait: 3_000, timeout: 30_000 },
+        { maxWait: 3_000, timeout: timeoutMs },
       );
       if (committed) this.changes.committed(committed);
       return result;

@@ -99,6 +99,12 @@ export async function startEmbeddedPostgres(
   }
 }
 
+/** Whether a start has made a database in the data directory. */
+export async function hasEmbeddedPostgres(dataDir: string): Promise<boolean> {
+  const { dir } = await findPlace(await realpath(dataDir), () => undefined);
+  return hasCluster(dir);
+}
+
 /**
  * The address of the database that runs on the data directory, or null when it is not running.
  *

@@ -1,26 +1,19 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { NestFactory } from '@nestjs/core';
 import type { INestApplicationContext } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { ApiKeysService } from '../api-keys/api-keys.service.js';
 import { createApiKeySchema } from '../api-keys/api-keys.schema.js';
-import { AppModule } from '../app.module.js';
 import { verifyExport } from '../audit/audit-file.js';
 import { AuditVerification } from '../audit/audit-verification.service.js';
 import type { AuditVerdict } from '../audit/audit.schema.js';
-import type { Principal } from '../auth/principal.js';
-import { SCOPE_NAMES, scopesOfRole } from '../auth/scopes.js';
+import { scopesOfRole } from '../auth/scopes.js';
 import type { Role } from '../auth/scopes.js';
 import { NO_PRECONDITION } from '../common/etag.js';
-import { AppConfig, parseEnvironment } from '../config/config.js';
-import type { Environment } from '../config/config.schema.js';
-import { loadSecrets } from '../config/secrets.js';
-import type { Secrets } from '../config/secrets.js';
+import { parseEnvironment } from '../config/config.js';
 import { Database } from '../database/database.service.js';
-import { findEmbeddedPostgres, startEmbeddedPostgres } from '../database/embedded-postgres.js';
+import { UsageError, atTerminal, withApplication } from './application.js';
 import { otherPepper } from './instance.js';
 import { UsersService } from '../users/users.service.js';
 
@@ -35,11 +28,6 @@ const USAGE = `Usage:
       checks an export of it instead, without a database
 
 It works on the database that the server is configured for, whether the server runs or not.`;
-
-/** What a person at the terminal asked for, wrongly. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
 
 /**
  * Does what the arguments say and prints what came of it, secrets once; whether all is well.
@@ -61,22 +49,7 @@ export async function runCommand(
       `No server has run in ${DATA_DIR}: set DATA_DIR or DATABASE_URL as for the server.`,
     );
   }
-  const secrets = loadSecrets(environment);
-  const database = await openDatabase(environment, secrets);
-  try {
-    const config = new AppConfig({ ...environment, DATABASE_URL: database.url }, secrets);
-    const app = await NestFactory.createApplicationContext(AppModule.with(config), {
-      logger: false,
-      abortOnError: false,
-    });
-    try {
-      return await command(app, email, options, print);
-    } finally {
-      await app.close();
-    }
-  } finally {
-    await database.close();
-  }
+  return withApplication(environment, (app) => command(app, email, options, print));
 }
 
 type Options = Readonly<Partial<Record<'name' | 'scopes' | 'tier' | 'days' | 'file', string>>>;
@@ -112,26 +85,6 @@ function parse(args: readonly string[]): { command: Command; email: string; opti
   } catch (error) {
     throw error instanceof UsageError ? error : new UsageError(USAGE, { cause: error });
   }
-}
-
-interface OpenDatabase {
-  readonly url: string;
-  close(): Promise<void>;
-}
-
-/** The configured database; the embedded one is joined where it runs, and else started for the while. */
-async function openDatabase(environment: Environment, secrets: Secrets): Promise<OpenDatabase> {
-  if (environment.DATABASE_URL !== undefined)
-    return { url: environment.DATABASE_URL, close: () => Promise.resolve() };
-  const options = {
-    dataDir: environment.DATA_DIR,
-    port: environment.EMBEDDED_PG_PORT,
-    password: secrets.databasePassword,
-  };
-  const running = await findEmbeddedPostgres(options);
-  if (running !== null) return { url: running, close: () => Promise.resolve() };
-  const embedded = await startEmbeddedPostgres(options);
-  return { url: embedded.url, close: () => embedded.stop() };
 }
 
 interface Person {
@@ -237,28 +190,4 @@ function report(
   print(`${entries} entries are as they were sealed.`);
   if (firstBreak) print(`BROKEN at entry ${firstBreak.id ?? '(gone)'}: ${firstBreak.reason}`);
   return valid;
-}
-
-/** Whoever may read the secrets of the server may do all; what is done is done for the person. */
-function atTerminal(person: Person): Principal {
-  return {
-    credentialId: uuidv7(),
-    credentialKind: 'terminal',
-    credentialName: 'terminal',
-    userId: person.id,
-    userEmail: person.email,
-    userName: 'terminal',
-    role: 'super-admin',
-    scopes: new Set(SCOPE_NAMES),
-    tier: 'unlimited',
-    tierMax: 'unlimited',
-    tlpMax: 4,
-    papMax: 4,
-    organizationId: '',
-    organizationIds: [],
-    everyOrganization: true,
-    requestId: 'terminal',
-    ip: '',
-    transaction: null,
-  };
 }

@@ -1,0 +1,522 @@
+import { toOfficeTime } from './calendar.js';
+import { detect } from './detections.js';
+import type { Campaign, PlannedAlert } from './detections.js';
+import type { Random } from './random.js';
+import { RECIPES, makeScene } from './recipes.js';
+import type { Recipe, Scene } from './recipes.js';
+import type { PlannedCase, Step } from './steps.js';
+import { RESPONSE, ROOT_CAUSES, TEMPLATES, TENANTS, TRIAGE, personOf } from './tenants.js';
+import type { TenantKey } from './tenants.js';
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
+
+interface Frame {
+  readonly caseCount: number;
+  readonly campaigns: readonly Campaign[];
+  readonly times: (random: Random) => number;
+  readonly untilMs: number;
+}
+
+export interface IncidentPlan {
+  readonly alerts: readonly PlannedAlert[];
+  readonly steps: readonly Step[];
+}
+
+/** What makes an incident unlike the others. */
+interface Fate {
+  /** Hours before the end of the month at which the case is opened, to be open still. */
+  readonly openedHoursAgo?: number;
+  readonly severity?: number;
+  readonly tenant?: TenantKey;
+  readonly campaign?: number;
+  /** Told in the same breath as the incident before, into which it is merged. */
+  readonly isTwin?: boolean;
+  readonly isPaused?: boolean;
+  readonly isShared?: boolean;
+  readonly hasFile?: boolean;
+}
+
+/**
+ * Those that every demo has, whatever the scale: the clocks of open cases in each of their states, a case
+ * that was opened twice, and one that both organizations see.
+ */
+const FATES: readonly Fate[] = [
+  { openedHoursAgo: 1.5, severity: 4, tenant: 'bank' },
+  { openedHoursAgo: 5, severity: 4, tenant: 'hospitals' },
+  { openedHoursAgo: 7, severity: 4, tenant: 'bank', hasFile: true },
+  { openedHoursAgo: 14, severity: 4, tenant: 'hospitals', campaign: 1 },
+  { openedHoursAgo: 30, severity: 3, tenant: 'bank', isPaused: true },
+  { tenant: 'bank', campaign: 0, isShared: true, severity: 3, hasFile: true },
+  { tenant: 'bank', campaign: 0, severity: 3, isTwin: true },
+  { tenant: 'hospitals', campaign: 0, severity: 3, isShared: true },
+  { tenant: 'hospitals', campaign: 2, severity: 2, hasFile: true },
+];
+
+/** What every demo has is over by then, unless it is to be open. */
+const SETTLED_MS = 48 * HOUR_MS;
+
+/** How long cases take, in hours on the wall, where the SLA gives them: by severity 1 to 4. */
+const GIVEN_HOURS = [150, 58, 24, 8] as const;
+
+/** Incidents with the alerts that told of them and the work on their cases. */
+export function planIncidents(random: Random, frame: Frame): IncidentPlan {
+  const alerts: PlannedAlert[] = [];
+  const steps: Step[] = [];
+  let before: Incident | null = null;
+  const ofCampaigns = new Map<string, Incident>();
+  for (let serial = 0; serial < frame.caseCount; serial++) {
+    const own = random.fork(`incident ${serial}`);
+    const incident: Incident = planIncident(own, serial, FATES[serial] ?? {}, frame, before);
+    alerts.push(...incident.alerts);
+    steps.push(...incident.steps);
+    const { campaign, planned } = incident;
+    const key = `${campaign?.name} ${planned.tenant}`;
+    const earlier = ofCampaigns.get(key);
+    if (campaign && earlier && !incident.isTwin) {
+      const atMs = Math.max(earlier.openedMs, incident.openedMs) + 40 * MINUTE_MS;
+      steps.push({
+        do: 'link',
+        atMs,
+        by: 'kenji',
+        case: planned,
+        other: earlier.planned,
+        kind: 'same campaign',
+      });
+    }
+    if (campaign && !incident.isTwin) ofCampaigns.set(key, incident);
+    before = incident;
+  }
+  return { alerts, steps };
+}
+
+interface Incident extends IncidentPlan {
+  readonly planned: PlannedCase;
+  readonly scene: Scene;
+  readonly recipe: Recipe;
+  readonly campaign: Campaign | undefined;
+  readonly openedMs: number;
+  readonly isTwin: boolean;
+}
+
+function planIncident(
+  random: Random,
+  serial: number,
+  fate: Fate,
+  frame: Frame,
+  before: Incident | null,
+): Incident {
+  const { campaigns, times, untilMs } = frame;
+  const twinOf = fate.isTwin ? before : null;
+  const tenant =
+    twinOf?.scene.tenant ??
+    TENANTS.find(({ key }) => key === fate.tenant) ??
+    random.weighted(TENANTS, (_, place) => 6 - place);
+  const campaign =
+    fate.campaign === undefined
+      ? random.chance(0.12)
+        ? random.pick(campaigns)
+        : undefined
+      : campaigns[fate.campaign];
+  const recipe = twinOf?.recipe ?? random.weighted(RECIPES, ({ weight }) => weight + 3);
+  const severity =
+    fate.severity ??
+    random.weighted([1, 2, 3, 4], (value) => (recipe.severities[value - 1] ?? 0) * value);
+  const scene = makeScene(random, tenant, campaign?.attacker);
+  const time = random.fork('time');
+  const openedMs =
+    fate.openedHoursAgo !== undefined
+      ? untilMs - fate.openedHoursAgo * HOUR_MS
+      : twinOf
+        ? twinOf.openedMs + 25 * MINUTE_MS
+        : fitting(
+            Math.min(times(time), untilMs - (serial < FATES.length ? SETTLED_MS : 0)),
+            severity,
+            time,
+          );
+  const planned: PlannedCase = {
+    serial,
+    tenant: tenant.key,
+    title: recipe.incident(scene),
+    severity,
+    template: recipe.template,
+  };
+  const found = planAlerts(random, time, { recipe, scene, severity, openedMs, campaign });
+  const work = twinOf
+    ? mergeSteps(planned, twinOf.planned, found, openedMs)
+    : caseSteps(random.fork('work'), planned, fate, { scene, alerts: found, openedMs, untilMs });
+  const alerts = work.late ? [...found, work.late] : found;
+  return {
+    planned,
+    scene,
+    recipe,
+    campaign,
+    openedMs,
+    isTwin: twinOf !== null,
+    alerts,
+    steps: work.steps,
+  };
+}
+
+/** Urgent cases are opened at any hour. */
+function fitting(atMs: number, severity: number, random: Random): number {
+  return severity >= 3 ? atMs : toOfficeTime(atMs, random);
+}
+
+/** What told of the incident before its case was opened: the same scene seen by up to four tools. */
+function planAlerts(
+  random: Random,
+  time: Random,
+  {
+    recipe,
+    scene,
+    severity,
+    openedMs,
+    campaign,
+  }: {
+    readonly recipe: Recipe;
+    readonly scene: Scene;
+    readonly severity: number;
+    readonly openedMs: number;
+    readonly campaign: Campaign | undefined;
+  },
+): PlannedAlert[] {
+  const kin = RECIPES.filter((other) => other.template === recipe.template && other !== recipe);
+  const others = Array.from(
+    { length: random.weighted([0, 1, 2, 3], (n) => [35, 35, 20, 10][n] ?? 0) },
+    () => random.pick(kin),
+  );
+  return [recipe, ...others].map((each, place) =>
+    detect(random.fork(place), {
+      recipe: each,
+      scene,
+      severity: place === 0 ? severity : Math.max(1, severity - random.integer(0, 1)),
+      atMs: Math.floor(openedMs - time.around(22) * MINUTE_MS - place * 90_000 - 60_000),
+      ...(campaign && { campaign }),
+    }),
+  );
+}
+
+function opening(
+  planned: PlannedCase,
+  alerts: readonly PlannedAlert[],
+  atMs: number,
+  by: string,
+  assignee: string,
+): Step {
+  const first = alerts[0]?.description.split('\n')[0] ?? '';
+  return {
+    do: 'open-case',
+    atMs,
+    by,
+    case: planned,
+    alerts,
+    assignee,
+    description: `${first}\n\nOpened from ${alerts.length === 1 ? 'one alert' : `${alerts.length} alerts`}.`,
+  };
+}
+
+/** A case that turns out to be another one: opened, and merged into it. */
+function mergeSteps(
+  planned: PlannedCase,
+  primary: PlannedCase,
+  alerts: readonly PlannedAlert[],
+  openedMs: number,
+): { readonly steps: readonly Step[]; readonly late: null } {
+  const [by = ''] = TRIAGE[planned.tenant];
+  return {
+    late: null,
+    steps: [
+      opening(planned, alerts, openedMs, by, by),
+      {
+        do: 'comment',
+        atMs: openedMs + 14 * MINUTE_MS,
+        by: 'kenji',
+        on: { case: planned },
+        body: `Same sender and same link as in the other case, let us keep one. @${personOf(by).email} I merge them.`,
+      },
+      ...TEMPLATES[planned.template].tasks.map((_, task): Step => {
+        const atMs = openedMs + 14 * MINUTE_MS + (task + 1) * 9_000;
+        return {
+          do: 'change-task',
+          atMs,
+          by: 'kenji',
+          of: { case: planned, task },
+          status: 'cancelled',
+        };
+      }),
+      {
+        do: 'merge-case',
+        atMs: openedMs + 15 * MINUTE_MS,
+        by: 'kenji',
+        case: primary,
+        other: planned,
+      },
+    ],
+  };
+}
+
+interface Course {
+  readonly scene: Scene;
+  readonly alerts: readonly PlannedAlert[];
+  readonly openedMs: number;
+  readonly untilMs: number;
+}
+
+/** The work on a case from its opening to its end, which may lie beyond the month. */
+function caseSteps(
+  random: Random,
+  planned: PlannedCase,
+  fate: Fate,
+  { scene, alerts, openedMs, untilMs }: Course,
+): { readonly steps: readonly Step[]; readonly late: PlannedAlert | null } {
+  const { severity, tenant } = planned;
+  const by = random.pick(TRIAGE[tenant]);
+  const lead = random.weighted(RESPONSE[tenant], (_, place) => 4 - place);
+  const givenMs = (GIVEN_HOURS[severity - 1] ?? 24) * HOUR_MS;
+  const neededMs = Math.max(25 * MINUTE_MS, random.around(0.48) * givenMs);
+  const staysOpen = fate.openedHoursAgo !== undefined;
+  const closedMs = staysOpen
+    ? Number.POSITIVE_INFINITY
+    : fate.isShared
+      ? openedMs + 20 * HOUR_MS
+      : fitting(openedMs + neededMs, severity, random);
+  const spanMs = staysOpen ? untilMs - openedMs + 4 * HOUR_MS : closedMs - openedMs;
+  const at = (share: number) => Math.floor(openedMs + spanMs * share);
+  const on = { case: planned };
+  const steps: Step[] = [opening(planned, alerts, openedMs, by, lead)];
+  const startMs = at(0.04 + random.next() * 0.08);
+  steps.push({
+    do: 'change-case',
+    atMs: startMs,
+    by: lead,
+    case: planned,
+    fields: { statusValue: 'in-progress', ...(severity === 4 && { flag: true }) },
+  });
+  steps.push(...taskSteps(random, planned, lead, at, staysOpen));
+  steps.push(...talk(random, planned, scene, by, lead, at));
+  if (random.chance(0.7)) {
+    const occurredAtMs = openedMs - random.integer(20, 400) * MINUTE_MS;
+    steps.push({
+      do: 'tell',
+      atMs: at(0.3),
+      by: lead,
+      case: planned,
+      title: random.pick(EVENTS)(scene),
+      occurredAtMs,
+    });
+  }
+  let late: PlannedAlert | null = null;
+  const [first] = alerts;
+  if (first && !staysOpen && random.chance(0.25)) {
+    late = {
+      ...first,
+      atMs: at(0.45),
+      sourceRef: `${first.sourceRef}-2`,
+      severity: Math.max(1, first.severity - 1),
+    };
+    steps.push({ do: 'merge-alert', atMs: at(0.5), by, case: planned, alert: late });
+  }
+  if (fate.isPaused || (!fate.isShared && random.chance(0.1))) {
+    const reason = random.pick([
+      'Waiting for the image from the data centre.',
+      'The user is on leave until tomorrow; clock paused.',
+    ]);
+    steps.push({ do: 'comment', atMs: at(0.34), by: lead, on, body: reason });
+    steps.push({
+      do: 'change-case',
+      atMs: at(0.34) + 20_000,
+      by: lead,
+      case: planned,
+      fields: { statusValue: 'on-hold' },
+    });
+    steps.push({ do: 'pause', atMs: at(0.34) + 25_000, by: lead, case: planned });
+    if (!fate.isPaused && !staysOpen) {
+      steps.push({ do: 'resume', atMs: at(0.55), by: lead, case: planned });
+      steps.push({
+        do: 'change-case',
+        atMs: at(0.55) + 9_000,
+        by: lead,
+        case: planned,
+        fields: { statusValue: 'in-progress' },
+      });
+    }
+  }
+  if (fate.isShared) {
+    const other = tenant === 'bank' ? 'hospitals' : 'bank';
+    steps.push({
+      do: 'change-case',
+      atMs: at(0.4),
+      by: 'kenji',
+      case: planned,
+      fields: { sharedWith: other },
+    });
+    steps.push({
+      do: 'comment',
+      atMs: at(0.46),
+      by: RESPONSE[other][0] ?? lead,
+      on,
+      body: 'We see the same sender here. Adding what our gateway has.',
+    });
+    if (first)
+      steps.push({
+        do: 'change-alert',
+        atMs: at(0.42),
+        by: 'kenji',
+        alert: first,
+        fields: { sharedWith: other },
+      });
+  }
+  if (fate.hasFile)
+    steps.push({
+      do: 'attach',
+      atMs: at(0.25),
+      by: lead,
+      case: planned,
+      ...evidence(scene, openedMs),
+    });
+  if (!staysOpen) steps.push(closing(random, planned, lead, closedMs, scene));
+  return { steps, late };
+}
+
+function closing(
+  random: Random,
+  planned: PlannedCase,
+  by: string,
+  atMs: number,
+  scene: Scene,
+): Step {
+  const statusValue = random.weighted(['resolved', 'false-positive', 'other'], (value) =>
+    value === 'resolved' ? 80 : 10,
+  );
+  const rootCause =
+    statusValue === 'false-positive' ? 'No incident' : random.pick(ROOT_CAUSES.slice(0, 4));
+  return {
+    do: 'change-case',
+    atMs,
+    by,
+    case: planned,
+    fields: {
+      statusValue,
+      rootCause,
+      resolutionSummary: summary(random, statusValue, rootCause, scene),
+    },
+  };
+}
+
+function summary(
+  random: Random,
+  status: string,
+  rootCause: string,
+  { victim, attacker, tenant }: Scene,
+): string {
+  if (status === 'false-positive')
+    return `No incident: ${victim.name} confirmed the activity, and it fits the change calendar. The rule was narrowed.`;
+  const measures = random.pick([
+    `${victim.host} was isolated and reinstalled; the account was reset.`,
+    `Blocked ${attacker.domain} and ${attacker.address} at proxy and mail gateway.`,
+    'Sessions revoked, password and second factor renewed, mailbox rules removed.',
+  ]);
+  return `**Cause:** ${rootCause.toLowerCase()}.\n\n**Measures:** ${measures}\n\n**Reach:** the indicators were looked for in all of ${tenant.name}; no further findings.`;
+}
+
+/** Tasks are begun one after the other and done before the case is, now and then not needed. */
+function taskSteps(
+  random: Random,
+  planned: PlannedCase,
+  lead: string,
+  at: (share: number) => number,
+  staysOpen: boolean,
+): Step[] {
+  const { tasks } = TEMPLATES[planned.template];
+  return tasks.flatMap(({ mandatory }, task): Step[] => {
+    const of = { case: planned, task };
+    const who = random.chance(0.6) ? lead : random.pick(RESPONSE[planned.tenant]);
+    const from = 0.1 + (0.75 * task) / tasks.length;
+    const beganMs = at(from + random.next() * 0.05);
+    const doneMs = at(from + 0.1 + random.next() * 0.08);
+    if (!mandatory && random.chance(0.2))
+      return [{ do: 'change-task', atMs: doneMs, by: who, of, status: 'cancelled' }];
+    if (staysOpen && task === tasks.length - 1) return [];
+    const steps: Step[] = [
+      { do: 'change-task', atMs: beganMs, by: who, of, status: 'in-progress' },
+      { do: 'change-task', atMs: doneMs, by: who, of, status: 'completed' },
+    ];
+    if (random.chance(0.12))
+      steps.push({
+        do: 'comment',
+        atMs: Math.floor((beganMs + doneMs) / 2),
+        by: who,
+        on: of,
+        body: random.pick(TASK_NOTES),
+      });
+    return steps;
+  });
+}
+
+const TASK_NOTES = [
+  'Two mailboxes are on hold for legal; asked the owner.',
+  'Done for the clients, servers follow tonight.',
+  'The host was offline, isolation is queued.',
+] as const;
+
+/** What colleagues say to each other about a case. */
+function talk(
+  random: Random,
+  planned: PlannedCase,
+  { victim, attacker }: Scene,
+  by: string,
+  lead: string,
+  at: (share: number) => number,
+): Step[] {
+  const on = { case: planned };
+  const asked = `@${personOf(by === lead ? 'kenji' : by).email}`;
+  const opener = random.pick([
+    `Took it. ${asked} can you check whether \`${attacker.domain}\` was visited by anybody else?`,
+    `${victim.name} is reachable until 16:00. ${asked} please call.`,
+    `First look: matches what we had last week. ${asked} do you agree?`,
+  ]);
+  const answer = random.pick([
+    'Checked the proxy: two more hosts, both blocked.',
+    `Called. ${victim.name} says it was not them.`,
+    'Agreed. Same infrastructure, other sender.',
+  ]);
+  const steps: Step[] = [{ do: 'comment', atMs: at(0.14), by: lead, on, body: opener }];
+  if (random.chance(0.75))
+    steps.push({
+      do: 'comment',
+      atMs: at(0.24),
+      by: by === lead ? 'kenji' : by,
+      on,
+      body: answer,
+      isReply: true,
+    });
+  if (random.chance(0.5))
+    steps.push({
+      do: 'comment',
+      atMs: at(0.72),
+      by: lead,
+      on,
+      body: `Indicators swept over all hosts:\n\n- \`${attacker.sha256.slice(0, 16)}…\`: none\n- \`${attacker.address}\`: only \`${victim.host}\``,
+    });
+  return steps;
+}
+
+const EVENTS: readonly ((scene: Scene) => string)[] = [
+  ({ attacker }) => `First mail from ${attacker.sender} delivered`,
+  ({ victim }) => `${victim.name} noticed nothing unusual, says the interview`,
+  ({ attacker }) => `Domain ${attacker.domain} registered`,
+  ({ victim }) => `First contact of ${victim.host} with the attacker`,
+];
+
+/** A log as an analyst attaches it. */
+function evidence(
+  { victim, attacker }: Scene,
+  openedMs: number,
+): { readonly name: string; readonly content: string } {
+  const lines = Array.from({ length: 40 }, (_, minute) => {
+    const at = new Date(openedMs - (60 - minute) * MINUTE_MS).toISOString();
+    return `${at} ALLOW ${victim.address} -> ${attacker.address}:443 host=${attacker.domain} bytes=${512 + minute * 37}`;
+  });
+  return { name: `proxy-${victim.host.toLowerCase()}.log`, content: `${lines.join('\n')}\n` };
+}

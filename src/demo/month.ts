@@ -1,0 +1,196 @@
+import { makeTimes, toOfficeTime } from './calendar.js';
+import { planIncidents } from './incidents.js';
+import type { IncidentPlan } from './incidents.js';
+import { detect } from './detections.js';
+import type { Campaign, PlannedAlert } from './detections.js';
+import { Random } from './random.js';
+import { RECIPES, makeAttacker, makeScene } from './recipes.js';
+import type { Recipe } from './recipes.js';
+import type { Step } from './steps.js';
+import { TENANTS, TRIAGE } from './tenants.js';
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 86_400_000;
+
+export interface MonthOptions {
+  readonly seed: string;
+  readonly days: number;
+  /** 1 is about 1 500 alerts and 100 cases. */
+  readonly scale: number;
+  /** The instant at which the month ends. */
+  readonly untilMs: number;
+}
+
+/** What happens in the month, in order. */
+export interface Month {
+  readonly fromMs: number;
+  readonly alerts: readonly PlannedAlert[];
+  readonly steps: readonly Step[];
+  readonly caseCount: number;
+}
+
+const ALERTS = 1_500;
+const CASES = 100;
+const CASES_MIN = 12;
+/** Alerts for each case: those it is made from, and the noise around them. */
+const ALERTS_A_CASE_MIN = 5;
+
+/** Shares of all alerts that come in two bursts: a wave of mails, and a night of password guessing. */
+const WAVE_SHARE = 0.05;
+const GUESSING_SHARE = 0.03;
+
+/**
+ * A month of detections and of the work on them, the same for the same options.
+ *
+ * What alerts say depends on the seed alone; when they come also on where the weekends lie.
+ */
+export function planMonth({ seed, days, scale, untilMs }: MonthOptions): Month {
+  const random = new Random(seed);
+  const fromMs = untilMs - days * DAY_MS;
+  const caseCount = Math.max(CASES_MIN, Math.round(CASES * scale));
+  const alertCount = Math.max(caseCount * ALERTS_A_CASE_MIN, Math.round(ALERTS * scale));
+  const campaigns = ['paper-lantern', 'salt-creek', 'night-heron'].map((name) => {
+    return { name, attacker: makeAttacker(random.fork(name)) };
+  });
+  const times = makeTimes(fromMs, untilMs);
+  const plan = planIncidents(random, { caseCount, campaigns, times, untilMs });
+  const noise = planNoise(random, alertCount - plan.alerts.length, campaigns, {
+    times,
+    fromMs,
+    untilMs,
+  });
+  return inOrder(fromMs, untilMs, caseCount, plan, noise);
+}
+
+interface Span {
+  readonly times: (random: Random) => number;
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
+
+/** Alerts that need no case, with their triage. */
+function planNoise(
+  random: Random,
+  count: number,
+  campaigns: readonly Campaign[],
+  { times, fromMs, untilMs }: Span,
+): Pick<IncidentPlan, 'alerts' | 'steps'> {
+  const alerts: PlannedAlert[] = [];
+  const steps: Step[] = [];
+  const burst = (share: number) => fromMs + (untilMs - fromMs) * share;
+  const waveMs = toOfficeTime(burst(0.35), random.fork('wave'));
+  const guessingMs = burst(0.72);
+  const waves = Math.round(count * WAVE_SHARE);
+  const guesses = Math.round(count * GUESSING_SHARE);
+  for (let index = 0; index < count; index++) {
+    const own = random.fork(`alert ${index}`);
+    const isWave = index < waves;
+    const isGuess = !isWave && index < waves + guesses;
+    const before = alerts.at(-1);
+    // The same detection once more, some hours later: what is closed as a duplicate.
+    const isRepeated = !isWave && !isGuess && before !== undefined && own.chance(0.08);
+    const tenant = isGuess ? TENANTS[0] : own.pick(TENANTS);
+    const campaign = isWave ? campaigns[0] : own.chance(0.05) ? own.pick(campaigns) : undefined;
+    const recipe = isWave
+      ? recipeOf('credential-phishing')
+      : isGuess
+        ? recipeOf('rdp-brute-force')
+        : own.weighted(RECIPES, ({ weight }) => weight);
+    const scene = makeScene(own, tenant ?? own.pick(TENANTS), campaign?.attacker);
+    const severity = own.weighted([1, 2, 3, 4], (value) => recipe.severities[value - 1] ?? 0);
+    const time = random.fork(`time ${index}`);
+    const atMs = isWave
+      ? waveMs + time.next() * 2 * HOUR_MS
+      : isGuess
+        ? guessingMs + time.next() * HOUR_MS
+        : isRepeated
+          ? Math.min(before.atMs + time.integer(20, 600) * MINUTE_MS, untilMs)
+          : times(time);
+    const alert: PlannedAlert = isRepeated
+      ? { ...before, atMs, sourceRef: `${before.sourceRef}-r` }
+      : detect(own, { recipe, scene, severity, atMs, ...(campaign && { campaign }) });
+    if (atMs > untilMs) continue;
+    alerts.push(alert);
+    const as = isRepeated ? 'duplicate' : own.chance(0.57) ? 'false-positive' : 'closed';
+    steps.push(...triage(time, alert, as, untilMs));
+  }
+  return { alerts, steps };
+}
+
+/** Median minutes until somebody looks, by severity 1 to 4. */
+const LOOK_MINUTES = [150, 55, 18, 6] as const;
+
+/** Somebody looks at an alert, mostly decides at once, and else takes it for a while. */
+function triage(
+  random: Random,
+  alert: PlannedAlert,
+  as: 'duplicate' | 'false-positive' | 'closed',
+  untilMs: number,
+): Step[] {
+  const { tenant, severity } = alert;
+  const by = random.weighted(TRIAGE[tenant], (_, place) => 3 - place);
+  const minutes = random.around(LOOK_MINUTES[severity - 1] ?? 60);
+  const seenMs = alert.atMs + Math.max(1, minutes) * MINUTE_MS;
+  const lookMs = severity >= 3 ? seenMs : toOfficeTime(seenMs, random);
+  // A few are forgotten.
+  if (severity < 3 && random.chance(0.015)) return [];
+  const closing = { statusValue: as, assignee: by };
+  if (as === 'duplicate' || random.chance(0.5))
+    return [{ do: 'change-alert', atMs: lookMs, by, alert, fields: closing }];
+  const closedMs = lookMs + Math.max(2, random.around(35)) * MINUTE_MS;
+  const steps: Step[] = [
+    {
+      do: 'change-alert',
+      atMs: lookMs,
+      by,
+      alert,
+      fields: { statusValue: 'in-progress', assignee: by },
+    },
+    { do: 'change-alert', atMs: closedMs, by, alert, fields: closing },
+  ];
+  if (random.chance(0.2)) {
+    const body = random.pick(as === 'closed' ? HANDLED : HARMLESS);
+    steps.push({ do: 'comment', atMs: closedMs - 30_000, by, on: { alert }, body });
+  }
+  return steps.filter(({ atMs }) => atMs <= untilMs);
+}
+
+const HARMLESS = [
+  'Known scanner of the vulnerability management; on the allow-list from tomorrow.',
+  'Asked the user: it was them, on a business trip. Nothing to do.',
+  'Software distribution. Same hash on 400 hosts, signed.',
+  'Penetration test, announced for this week (see the calendar of the SOC).',
+  'Rule too wide: matches the backup account as well. Told detection engineering.',
+] as const;
+
+const HANDLED = [
+  'Blocked by the gateway before anybody clicked. Sender and domain on the block list.',
+  'Password reset as a precaution, sessions revoked; no sign of use.',
+  'Host was patched this morning, no code ran. Closed.',
+  'One recipient opened the link, no password entered (proxy log). Mail removed.',
+] as const;
+
+function recipeOf(key: string): Recipe {
+  const found = RECIPES.find((recipe) => recipe.key === key);
+  if (!found) throw new Error(`No recipe ${key}.`);
+  return found;
+}
+
+function inOrder(
+  fromMs: number,
+  untilMs: number,
+  caseCount: number,
+  incidents: IncidentPlan,
+  noise: Pick<IncidentPlan, 'alerts' | 'steps'>,
+): Month {
+  const byTime = (a: { readonly atMs: number }, b: { readonly atMs: number }) => a.atMs - b.atMs;
+  const whole = <T extends { readonly atMs: number }>(items: readonly T[]) =>
+    items.filter(({ atMs }) => atMs <= untilMs).sort(byTime);
+  return {
+    fromMs,
+    caseCount,
+    alerts: whole([...incidents.alerts, ...noise.alerts]),
+    steps: whole([...incidents.steps, ...noise.steps]),
+  };
+}
