@@ -1,11 +1,10 @@
+import { calendarOf } from '../sla/sla-calendar.js';
 import type { Random } from './random.js';
+import { OFFICE_HOURS } from './tenants.js';
 
 const HOUR_MS = 3_600_000;
-const DAY_MS = 86_400_000;
 
-/** When people work: Monday to Friday, by the hour in UTC. */
-const OPENS = 7;
-const CLOSES = 18;
+const OFFICE = calendarOf(OFFICE_HOURS);
 
 /** How much is detected in an hour, compared with the busiest: machines never sleep, people do. */
 function busyness(atMs: number): number {
@@ -28,14 +27,9 @@ export function makeTimes(fromMs: number, untilMs: number): (random: Random) => 
   };
 }
 
-/** The instant itself if people are at work then, else within the first two hours of their next day. */
+/** The instant itself if people are at work then, else within the first two hours in which they are again. */
 export function toOfficeTime(atMs: number, random: Random): number {
-  const at = new Date(atMs);
-  const hour = at.getUTCHours();
-  const isWorkday = at.getUTCDay() % 6 !== 0;
-  if (isWorkday && hour >= OPENS && hour < CLOSES) return atMs;
-  const midnightMs = atMs - (atMs % DAY_MS);
-  let opensMs = midnightMs + OPENS * HOUR_MS;
-  while (opensMs < atMs || new Date(opensMs).getUTCDay() % 6 === 0) opensMs += DAY_MS;
-  return Math.floor(opensMs + random.next() * 2 * HOUR_MS);
+  const wholeMs = Math.floor(atMs);
+  const isOpen = OFFICE.elapsed(wholeMs, wholeMs + 1) > 0;
+  return isOpen ? wholeMs : OFFICE.after(wholeMs, Math.floor(random.next() * 2 * HOUR_MS));
 }

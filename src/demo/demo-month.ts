@@ -204,12 +204,7 @@ export class DemoMonth {
           step.other,
         );
       case 'merge-case':
-        return this.onCase(
-          step,
-          (id) =>
-            this.app.get(CaseMergeService).merge(principal, id, [this.caseId(step.other)], false),
-          step.other,
-        );
+        return this.mergeCase(principal, step);
       case 'attach':
         return this.attach(principal, step);
     }
@@ -281,6 +276,18 @@ export class DemoMonth {
         .merge(principal, id, [alertId], { reopen: false, isInPath: true }),
     );
     return [...records, { kind: 'alert', id: alertId }];
+  }
+
+  private async mergeCase(principal: Principal, step: StepOf<'merge-case'>): Promise<RecordRef[]> {
+    const otherId = this.caseId(step.other);
+    const where = { caseId: otherId };
+    const alerts = await this.tx.alert.findMany({ where, select: { id: true } });
+    const records = await this.onCase(
+      step,
+      (id) => this.app.get(CaseMergeService).merge(principal, id, [otherId], false),
+      step.other,
+    );
+    return [...records, ...alerts.map(({ id }) => ({ kind: 'alert' as const, id }))];
   }
 
   private changeTask(

@@ -172,15 +172,13 @@ async function settleTenant(
   ];
   for (const each of fields)
     await app.get(CustomFieldAdminService).create(principal, createCustomFieldSchema.parse(each));
-  for (const [place, { name, deadlineHours, isOfficeHours }] of SLAS.entries()) {
+  for (const [place, sla] of SLAS.entries()) {
     const created = await app.get(SlaConfigsService).create(
       principal,
       createReusableSlaConfigSchema.parse({
-        name,
-        deadlineHours,
+        ...sla,
         warningThresholdPercent: 50,
         criticalThresholdPercent: 80,
-        businessHours: isOfficeHours ? OFFICE_HOURS : null,
       }),
     );
     ids.set(`sla ${key} ${place + 1}`, created.id);
@@ -192,14 +190,6 @@ async function settleTenant(
     ids.set(`template ${key} ${template}`, created.id);
   }
 }
-
-const OFFICE_HOURS = {
-  enabled: true,
-  start: '08:00',
-  end: '18:00',
-  timezone: 'Europe/Berlin',
-  workDays: [1, 2, 3, 4, 5],
-};
 
 /** What carries the time at which it was settled: before the month. */
 const SETTLED: Readonly<Record<string, string>> = {

@@ -1,3 +1,4 @@
+import { calendarOf } from '../sla/sla-calendar.js';
 import { toOfficeTime } from './calendar.js';
 import { detect } from './detections.js';
 import type { Campaign, PlannedAlert } from './detections.js';
@@ -5,7 +6,7 @@ import type { Random } from './random.js';
 import { RECIPES, makeScene } from './recipes.js';
 import type { Recipe, Scene } from './recipes.js';
 import type { PlannedCase, Step } from './steps.js';
-import { RESPONSE, ROOT_CAUSES, TEMPLATES, TENANTS, TRIAGE, personOf } from './tenants.js';
+import { RESPONSE, ROOT_CAUSES, TEMPLATES, TENANTS, TRIAGE, personOf, slaOf } from './tenants.js';
 import type { TenantKey } from './tenants.js';
 
 const MINUTE_MS = 60_000;
@@ -27,37 +28,40 @@ export interface IncidentPlan {
 interface Fate {
   /** Hours before the end of the month at which the case is opened, to be open still. */
   readonly openedHoursAgo?: number;
+  readonly recipe?: string;
   readonly severity?: number;
   readonly tenant?: TenantKey;
   readonly campaign?: number;
-  /** Told in the same breath as the incident before, into which it is merged. */
+  /** The incident before once more, into whose case this one is merged. */
   readonly isTwin?: boolean;
   readonly isPaused?: boolean;
+  /** Takes more time than the SLA gives. */
+  readonly isLate?: boolean;
   readonly isShared?: boolean;
   readonly hasFile?: boolean;
 }
 
+const LANTERN = { recipe: 'credential-phishing', campaign: 0, severity: 3 } as const;
+
 /**
- * Those that every demo has, whatever the scale: the clocks of open cases in each of their states, a case
- * that was opened twice, and one that both organizations see.
+ * Those that every demo has, whatever the scale: clocks in each of their states, a case that was opened
+ * twice, two that both organizations see, and two that are linked.
  */
 const FATES: readonly Fate[] = [
-  { openedHoursAgo: 1.5, severity: 4, tenant: 'bank' },
-  { openedHoursAgo: 5, severity: 4, tenant: 'hospitals' },
-  { openedHoursAgo: 7, severity: 4, tenant: 'bank', hasFile: true },
-  { openedHoursAgo: 14, severity: 4, tenant: 'hospitals', campaign: 1 },
-  { openedHoursAgo: 30, severity: 3, tenant: 'bank', isPaused: true },
-  { tenant: 'bank', campaign: 0, isShared: true, severity: 3, hasFile: true },
-  { tenant: 'bank', campaign: 0, severity: 3, isTwin: true },
-  { tenant: 'hospitals', campaign: 0, severity: 3, isShared: true },
-  { tenant: 'hospitals', campaign: 2, severity: 2, hasFile: true },
+  { openedHoursAgo: 1.52, severity: 4, tenant: 'bank' },
+  { openedHoursAgo: 5.07, severity: 4, tenant: 'hospitals' },
+  { openedHoursAgo: 7.13, severity: 4, tenant: 'bank', hasFile: true },
+  { openedHoursAgo: 14.21, severity: 4, tenant: 'hospitals', campaign: 1 },
+  { openedHoursAgo: 30.38, severity: 3, tenant: 'bank', isPaused: true },
+  { ...LANTERN, tenant: 'bank', isShared: true, hasFile: true },
+  { ...LANTERN, tenant: 'bank', isTwin: true },
+  { ...LANTERN, tenant: 'hospitals', isShared: true },
+  { campaign: 2, severity: 4, tenant: 'hospitals', isLate: true, hasFile: true },
+  { campaign: 2, severity: 3, tenant: 'hospitals' },
 ];
 
 /** What every demo has is over by then, unless it is to be open. */
 const SETTLED_MS = 48 * HOUR_MS;
-
-/** How long cases take, in hours on the wall, where the SLA gives them: by severity 1 to 4. */
-const GIVEN_HOURS = [150, 58, 24, 8] as const;
 
 /** Incidents with the alerts that told of them and the work on their cases. */
 export function planIncidents(random: Random, frame: Frame): IncidentPlan {
@@ -93,7 +97,6 @@ export function planIncidents(random: Random, frame: Frame): IncidentPlan {
 interface Incident extends IncidentPlan {
   readonly planned: PlannedCase;
   readonly scene: Scene;
-  readonly recipe: Recipe;
   readonly campaign: Campaign | undefined;
   readonly openedMs: number;
   readonly isTwin: boolean;
@@ -118,11 +121,13 @@ function planIncident(
         ? random.pick(campaigns)
         : undefined
       : campaigns[fate.campaign];
-  const recipe = twinOf?.recipe ?? random.weighted(RECIPES, ({ weight }) => weight + 3);
+  const recipe =
+    RECIPES.find(({ key }) => key === fate.recipe) ??
+    random.weighted(RECIPES, ({ weight }) => weight + 3);
   const severity =
     fate.severity ??
     random.weighted([1, 2, 3, 4], (value) => (recipe.severities[value - 1] ?? 0) * value);
-  const scene = makeScene(random, tenant, campaign?.attacker);
+  const scene = twinOf?.scene ?? makeScene(random, tenant, campaign?.attacker);
   const time = random.fork('time');
   const openedMs =
     fate.openedHoursAgo !== undefined
@@ -149,7 +154,6 @@ function planIncident(
   return {
     planned,
     scene,
-    recipe,
     campaign,
     openedMs,
     isTwin: twinOf !== null,
@@ -263,6 +267,25 @@ interface Course {
   readonly untilMs: number;
 }
 
+/** A case with what its steps have in common. */
+interface Plot {
+  readonly planned: PlannedCase;
+  readonly scene: Scene;
+  /** Who opened it. */
+  readonly by: string;
+  /** Whom it is assigned to. */
+  readonly lead: string;
+  readonly staysOpen: boolean;
+  /** The instant at which a share of the working time between the opening and the end has passed. */
+  readonly at: (share: number) => number;
+}
+
+/** Shares of the SLA's time that cases take: the median, and what is too much. */
+const NEEDED_SHARE = 0.48;
+const LATE_SHARE = 1.6;
+/** Of open cases we see so much, and the rest is to come. */
+const SEEN_SHARE = 0.85;
+
 /** The work on a case from its opening to its end, which may lie beyond the month. */
 function caseSteps(
   random: Random,
@@ -271,137 +294,195 @@ function caseSteps(
   { scene, alerts, openedMs, untilMs }: Course,
 ): { readonly steps: readonly Step[]; readonly late: PlannedAlert | null } {
   const { severity, tenant } = planned;
-  const by = random.pick(TRIAGE[tenant]);
-  const lead = random.weighted(RESPONSE[tenant], (_, place) => 4 - place);
-  const givenMs = (GIVEN_HOURS[severity - 1] ?? 24) * HOUR_MS;
-  const neededMs = Math.max(25 * MINUTE_MS, random.around(0.48) * givenMs);
+  const { deadlineHours, businessHours } = slaOf(severity);
+  const calendar = calendarOf(businessHours);
+  const beganMs = Math.floor(openedMs);
   const staysOpen = fate.openedHoursAgo !== undefined;
-  const closedMs = staysOpen
-    ? Number.POSITIVE_INFINITY
-    : fate.isShared
-      ? openedMs + 20 * HOUR_MS
-      : fitting(openedMs + neededMs, severity, random);
-  const spanMs = staysOpen ? untilMs - openedMs + 4 * HOUR_MS : closedMs - openedMs;
-  const at = (share: number) => Math.floor(openedMs + spanMs * share);
-  const on = { case: planned };
-  const steps: Step[] = [opening(planned, alerts, openedMs, by, lead)];
-  const startMs = at(0.04 + random.next() * 0.08);
-  steps.push({
-    do: 'change-case',
-    atMs: startMs,
-    by: lead,
-    case: planned,
-    fields: { statusValue: 'in-progress', ...(severity === 4 && { flag: true }) },
-  });
-  steps.push(...taskSteps(random, planned, lead, at, staysOpen));
-  steps.push(...talk(random, planned, scene, by, lead, at));
-  if (random.chance(0.7)) {
-    const occurredAtMs = openedMs - random.integer(20, 400) * MINUTE_MS;
-    steps.push({
-      do: 'tell',
-      atMs: at(0.3),
-      by: lead,
-      case: planned,
-      title: random.pick(EVENTS)(scene),
-      occurredAtMs,
-    });
-  }
-  let late: PlannedAlert | null = null;
-  const [first] = alerts;
-  if (first && !staysOpen && random.chance(0.25)) {
-    late = {
-      ...first,
-      atMs: at(0.45),
-      sourceRef: `${first.sourceRef}-2`,
-      severity: Math.max(1, first.severity - 1),
-    };
-    steps.push({ do: 'merge-alert', atMs: at(0.5), by, case: planned, alert: late });
-  }
-  if (fate.isPaused || (!fate.isShared && random.chance(0.1))) {
-    const reason = random.pick([
-      'Waiting for the image from the data centre.',
-      'The user is on leave until tomorrow; clock paused.',
-    ]);
-    steps.push({ do: 'comment', atMs: at(0.34), by: lead, on, body: reason });
-    steps.push({
-      do: 'change-case',
-      atMs: at(0.34) + 20_000,
-      by: lead,
-      case: planned,
-      fields: { statusValue: 'on-hold' },
-    });
-    steps.push({ do: 'pause', atMs: at(0.34) + 25_000, by: lead, case: planned });
-    if (!fate.isPaused && !staysOpen) {
-      steps.push({ do: 'resume', atMs: at(0.55), by: lead, case: planned });
-      steps.push({
-        do: 'change-case',
-        atMs: at(0.55) + 9_000,
-        by: lead,
-        case: planned,
-        fields: { statusValue: 'in-progress' },
-      });
-    }
-  }
-  if (fate.isShared) {
-    const other = tenant === 'bank' ? 'hospitals' : 'bank';
-    steps.push({
-      do: 'change-case',
-      atMs: at(0.4),
-      by: 'kenji',
-      case: planned,
-      fields: { sharedWith: other },
-    });
-    steps.push({
-      do: 'comment',
-      atMs: at(0.46),
-      by: RESPONSE[other][0] ?? lead,
-      on,
-      body: 'We see the same sender here. Adding what our gateway has.',
-    });
-    if (first)
-      steps.push({
-        do: 'change-alert',
-        atMs: at(0.42),
-        by: 'kenji',
-        alert: first,
-        fields: { sharedWith: other },
-      });
-  }
-  if (fate.hasFile)
-    steps.push({
-      do: 'attach',
-      atMs: at(0.25),
-      by: lead,
-      case: planned,
-      ...evidence(scene, openedMs),
-    });
-  if (!staysOpen) steps.push(closing(random, planned, lead, closedMs, scene));
+  const share = fate.isLate ? LATE_SHARE : fate.isShared ? 0.8 : random.around(NEEDED_SHARE);
+  const spanMs = staysOpen
+    ? (untilMs - beganMs) / SEEN_SHARE
+    : Math.max(25 * MINUTE_MS, share * deadlineHours * HOUR_MS);
+  const plot: Plot = {
+    planned,
+    scene,
+    by: random.pick(TRIAGE[tenant]),
+    lead: random.weighted(RESPONSE[tenant], (_, place) => 4 - place),
+    staysOpen,
+    at: (part) => calendar.after(beganMs, Math.floor(spanMs * part)),
+  };
+  const { by, lead, at } = plot;
+  const late =
+    alerts[0] && !staysOpen && random.chance(0.25) ? repeated(alerts[0], at(0.45)) : null;
+  const steps: Step[] = [
+    opening(planned, alerts, beganMs, by, lead),
+    begin(random, plot),
+    ...taskSteps(random, plot),
+    ...talk(random, plot),
+    ...told(random, plot, beganMs),
+    ...(late
+      ? [{ do: 'merge-alert', atMs: at(0.5), by, case: planned, alert: late } as const]
+      : []),
+    ...(fate.isPaused || (!staysOpen && !fate.isShared && random.chance(0.1))
+      ? pause(random, plot)
+      : []),
+    ...(fate.isShared ? shareWithOther(plot, alerts) : []),
+    ...(fate.hasFile
+      ? [
+          {
+            do: 'attach',
+            atMs: at(0.25),
+            by: lead,
+            case: planned,
+            ...evidence(scene, beganMs),
+          } as const,
+        ]
+      : []),
+    ...(staysOpen ? [] : [closing(random, plot)]),
+  ];
   return { steps, late };
 }
 
-function closing(
-  random: Random,
-  planned: PlannedCase,
-  by: string,
-  atMs: number,
-  scene: Scene,
-): Step {
+/** The same detection once more, when its case is open. */
+function repeated(alert: PlannedAlert, atMs: number): PlannedAlert {
+  const severity = Math.max(1, alert.severity - 1);
+  return { ...alert, atMs, severity, sourceRef: `${alert.sourceRef}-2` };
+}
+
+function begin(random: Random, { planned, lead, at }: Plot): Step {
+  const fields = { statusValue: 'in-progress', ...(planned.severity === 4 && { flag: true }) };
+  return {
+    do: 'change-case',
+    atMs: at(0.02 + random.next() * 0.04),
+    by: lead,
+    case: planned,
+    fields,
+  };
+}
+
+/** Tasks are begun one after the other and done before the case is, now and then not needed. */
+function taskSteps(random: Random, { planned, lead, at, staysOpen }: Plot): Step[] {
+  const { tasks } = TEMPLATES[planned.template];
+  return tasks.flatMap(({ mandatory }, task): Step[] => {
+    const of = { case: planned, task };
+    const by = random.chance(0.6) ? lead : random.pick(RESPONSE[planned.tenant]);
+    const from = 0.07 + 0.7 * (task / tasks.length) ** 1.5;
+    const beganMs = at(from + random.next() * 0.04);
+    const doneMs = at(from + 0.07 + random.next() * 0.1);
+    if (!mandatory && random.chance(0.2))
+      return [{ do: 'change-task', atMs: doneMs, by, of, status: 'cancelled' }];
+    if (staysOpen && task % 2 === 1) return [];
+    const steps: Step[] = [
+      { do: 'change-task', atMs: beganMs, by, of, status: 'in-progress' },
+      { do: 'change-task', atMs: doneMs, by, of, status: 'completed' },
+    ];
+    if (random.chance(0.12))
+      steps.push({
+        do: 'comment',
+        atMs: beganMs + 1_000,
+        by,
+        on: of,
+        body: random.pick(TASK_NOTES),
+      });
+    return steps;
+  });
+}
+
+const TASK_NOTES = [
+  'Two mailboxes are on hold for legal; asked the owner.',
+  'Done for the clients, servers follow tonight.',
+  'The host was offline, isolation is queued.',
+] as const;
+
+/** What colleagues say to each other about a case. */
+function talk(random: Random, { planned, scene, by, lead, at }: Plot): Step[] {
+  const { victim, attacker } = scene;
+  const on = { case: planned };
+  const other = by === lead ? 'kenji' : by;
+  const asked = `@${personOf(other).email}`;
+  const opener = random.pick([
+    `Took it. ${asked} can you check whether \`${attacker.domain}\` was visited by anybody else?`,
+    `${victim.name} is reachable until 16:00. ${asked} please call.`,
+    `First look: matches what we had last week. ${asked} do you agree?`,
+  ]);
+  const answer = random.pick([
+    'Checked the proxy: two more hosts, both blocked.',
+    `Called. ${victim.name} says it was not them.`,
+    'Agreed. Same infrastructure, other sender.',
+  ]);
+  const swept = `Indicators swept over all hosts:\n\n- \`${attacker.sha256.slice(0, 16)}…\`: none\n- \`${attacker.address}\`: only \`${victim.host}\``;
+  const steps: Step[] = [{ do: 'comment', atMs: at(0.1), by: lead, on, body: opener }];
+  if (random.chance(0.75))
+    steps.push({ do: 'comment', atMs: at(0.2), by: other, on, body: answer, isReply: true });
+  if (random.chance(0.5)) steps.push({ do: 'comment', atMs: at(0.72), by: lead, on, body: swept });
+  return steps;
+}
+
+const EVENTS: readonly ((scene: Scene) => string)[] = [
+  ({ attacker }) => `First mail from ${attacker.sender} delivered`,
+  ({ victim }) => `${victim.name} noticed nothing unusual, says the interview`,
+  ({ attacker }) => `Domain ${attacker.domain} registered`,
+  ({ victim }) => `First contact of ${victim.host} with the attacker`,
+];
+
+/** What happened before anybody noticed, entered by hand. */
+function told(random: Random, { planned, scene, lead, at }: Plot, openedMs: number): Step[] {
+  if (random.chance(0.3)) return [];
+  const occurredAtMs = openedMs - random.integer(20, 400) * MINUTE_MS;
+  const title = random.pick(EVENTS)(scene);
+  return [{ do: 'tell', atMs: at(0.3), by: lead, case: planned, title, occurredAtMs }];
+}
+
+/** Waits for others; a case that stays open goes on waiting. */
+function pause(random: Random, { planned, lead: by, at, staysOpen }: Plot): Step[] {
+  const body = random.pick([
+    'Waiting for the image from the data centre; clock paused.',
+    'The user is on leave until tomorrow; clock paused.',
+  ]);
+  const [fromMs, toMs] = [at(0.34), at(0.55)];
+  const changed = (atMs: number, statusValue: string): Step => {
+    return { do: 'change-case', atMs, by, case: planned, fields: { statusValue } };
+  };
+  const steps: Step[] = [
+    { do: 'comment', atMs: fromMs, by, on: { case: planned }, body },
+    changed(fromMs + 20_000, 'on-hold'),
+    { do: 'pause', atMs: fromMs + 25_000, by, case: planned },
+  ];
+  if (staysOpen) return steps;
+  return [
+    ...steps,
+    { do: 'resume', atMs: toMs, by, case: planned },
+    changed(toMs + 9_000, 'in-progress'),
+  ];
+}
+
+/** Lets the other organization see the case and what it began with, and say what it knows. */
+function shareWithOther({ planned, lead, at }: Plot, [first]: readonly PlannedAlert[]): Step[] {
+  const sharedWith = planned.tenant === 'bank' ? 'hospitals' : 'bank';
+  const fields = { sharedWith } as const;
+  const body = 'We see the same sender here. Adding what our gateway has.';
+  const steps: Step[] = [
+    { do: 'change-case', atMs: at(0.4), by: 'kenji', case: planned, fields },
+    {
+      do: 'comment',
+      atMs: at(0.46),
+      by: RESPONSE[sharedWith][0] ?? lead,
+      on: { case: planned },
+      body,
+    },
+  ];
+  if (first) steps.push({ do: 'change-alert', atMs: at(0.42), by: 'kenji', alert: first, fields });
+  return steps;
+}
+
+function closing(random: Random, { planned, lead, at, scene }: Plot): Step {
   const statusValue = random.weighted(['resolved', 'false-positive', 'other'], (value) =>
     value === 'resolved' ? 80 : 10,
   );
   const rootCause =
     statusValue === 'false-positive' ? 'No incident' : random.pick(ROOT_CAUSES.slice(0, 4));
-  return {
-    do: 'change-case',
-    atMs,
-    by,
-    case: planned,
-    fields: {
-      statusValue,
-      rootCause,
-      resolutionSummary: summary(random, statusValue, rootCause, scene),
-    },
-  };
+  const resolutionSummary = summary(random, statusValue, rootCause, scene);
+  const fields = { statusValue, rootCause, resolutionSummary };
+  return { do: 'change-case', atMs: at(1), by: lead, case: planned, fields };
 }
 
 function summary(
@@ -419,95 +500,6 @@ function summary(
   ]);
   return `**Cause:** ${rootCause.toLowerCase()}.\n\n**Measures:** ${measures}\n\n**Reach:** the indicators were looked for in all of ${tenant.name}; no further findings.`;
 }
-
-/** Tasks are begun one after the other and done before the case is, now and then not needed. */
-function taskSteps(
-  random: Random,
-  planned: PlannedCase,
-  lead: string,
-  at: (share: number) => number,
-  staysOpen: boolean,
-): Step[] {
-  const { tasks } = TEMPLATES[planned.template];
-  return tasks.flatMap(({ mandatory }, task): Step[] => {
-    const of = { case: planned, task };
-    const who = random.chance(0.6) ? lead : random.pick(RESPONSE[planned.tenant]);
-    const from = 0.1 + (0.75 * task) / tasks.length;
-    const beganMs = at(from + random.next() * 0.05);
-    const doneMs = at(from + 0.1 + random.next() * 0.08);
-    if (!mandatory && random.chance(0.2))
-      return [{ do: 'change-task', atMs: doneMs, by: who, of, status: 'cancelled' }];
-    if (staysOpen && task === tasks.length - 1) return [];
-    const steps: Step[] = [
-      { do: 'change-task', atMs: beganMs, by: who, of, status: 'in-progress' },
-      { do: 'change-task', atMs: doneMs, by: who, of, status: 'completed' },
-    ];
-    if (random.chance(0.12))
-      steps.push({
-        do: 'comment',
-        atMs: Math.floor((beganMs + doneMs) / 2),
-        by: who,
-        on: of,
-        body: random.pick(TASK_NOTES),
-      });
-    return steps;
-  });
-}
-
-const TASK_NOTES = [
-  'Two mailboxes are on hold for legal; asked the owner.',
-  'Done for the clients, servers follow tonight.',
-  'The host was offline, isolation is queued.',
-] as const;
-
-/** What colleagues say to each other about a case. */
-function talk(
-  random: Random,
-  planned: PlannedCase,
-  { victim, attacker }: Scene,
-  by: string,
-  lead: string,
-  at: (share: number) => number,
-): Step[] {
-  const on = { case: planned };
-  const asked = `@${personOf(by === lead ? 'kenji' : by).email}`;
-  const opener = random.pick([
-    `Took it. ${asked} can you check whether \`${attacker.domain}\` was visited by anybody else?`,
-    `${victim.name} is reachable until 16:00. ${asked} please call.`,
-    `First look: matches what we had last week. ${asked} do you agree?`,
-  ]);
-  const answer = random.pick([
-    'Checked the proxy: two more hosts, both blocked.',
-    `Called. ${victim.name} says it was not them.`,
-    'Agreed. Same infrastructure, other sender.',
-  ]);
-  const steps: Step[] = [{ do: 'comment', atMs: at(0.14), by: lead, on, body: opener }];
-  if (random.chance(0.75))
-    steps.push({
-      do: 'comment',
-      atMs: at(0.24),
-      by: by === lead ? 'kenji' : by,
-      on,
-      body: answer,
-      isReply: true,
-    });
-  if (random.chance(0.5))
-    steps.push({
-      do: 'comment',
-      atMs: at(0.72),
-      by: lead,
-      on,
-      body: `Indicators swept over all hosts:\n\n- \`${attacker.sha256.slice(0, 16)}…\`: none\n- \`${attacker.address}\`: only \`${victim.host}\``,
-    });
-  return steps;
-}
-
-const EVENTS: readonly ((scene: Scene) => string)[] = [
-  ({ attacker }) => `First mail from ${attacker.sender} delivered`,
-  ({ victim }) => `${victim.name} noticed nothing unusual, says the interview`,
-  ({ attacker }) => `Domain ${attacker.domain} registered`,
-  ({ victim }) => `First contact of ${victim.host} with the attacker`,
-];
 
 /** A log as an analyst attaches it. */
 function evidence(

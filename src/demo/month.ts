@@ -27,7 +27,6 @@ export interface Month {
   readonly fromMs: number;
   readonly alerts: readonly PlannedAlert[];
   readonly steps: readonly Step[];
-  readonly caseCount: number;
 }
 
 const ALERTS = 1_500;
@@ -55,12 +54,10 @@ export function planMonth({ seed, days, scale, untilMs }: MonthOptions): Month {
   });
   const times = makeTimes(fromMs, untilMs);
   const plan = planIncidents(random, { caseCount, campaigns, times, untilMs });
-  const noise = planNoise(random, alertCount - plan.alerts.length, campaigns, {
-    times,
-    fromMs,
-    untilMs,
-  });
-  return inOrder(fromMs, untilMs, caseCount, plan, noise);
+  const fresh = planFresh(random, untilMs);
+  const noiseCount = alertCount - plan.alerts.length - fresh.alerts.length;
+  const noise = planNoise(random, noiseCount, campaigns, { times, fromMs, untilMs });
+  return inOrder(fromMs, untilMs, [plan, fresh, noise]);
 }
 
 interface Span {
@@ -75,7 +72,7 @@ function planNoise(
   count: number,
   campaigns: readonly Campaign[],
   { times, fromMs, untilMs }: Span,
-): Pick<IncidentPlan, 'alerts' | 'steps'> {
+): IncidentPlan {
   const alerts: PlannedAlert[] = [];
   const steps: Step[] = [];
   const burst = (share: number) => fromMs + (untilMs - fromMs) * share;
@@ -115,6 +112,35 @@ function planNoise(
     const as = isRepeated ? 'duplicate' : own.chance(0.57) ? 'false-positive' : 'closed';
     steps.push(...triage(time, alert, as, untilMs));
   }
+  return { alerts, steps };
+}
+
+/** Minutes before the end at which the newest alerts came, with their severities: somebody has one, nobody the others. */
+const FRESH = [
+  { minutes: 38, severity: 3, isTaken: true },
+  { minutes: 21, severity: 4, isTaken: true },
+  { minutes: 13, severity: 2, isTaken: false },
+  { minutes: 6, severity: 4, isTaken: false },
+  { minutes: 2, severity: 3, isTaken: false },
+] as const;
+
+/** What has just come in, in each organization. */
+function planFresh(random: Random, untilMs: number): IncidentPlan {
+  const alerts: PlannedAlert[] = [];
+  const steps: Step[] = [];
+  for (const tenant of TENANTS)
+    for (const [place, { minutes, severity, isTaken }] of FRESH.entries()) {
+      const own = random.fork(`fresh ${tenant.key} ${place}`);
+      const atMs = Math.floor(untilMs - (minutes + own.next()) * MINUTE_MS);
+      const fitting = RECIPES.filter(({ severities }) => (severities[severity - 1] ?? 0) >= 1);
+      const recipe = own.pick(fitting);
+      const alert = detect(own, { recipe, scene: makeScene(own, tenant), severity, atMs });
+      alerts.push(alert);
+      const [by = ''] = TRIAGE[tenant.key];
+      const fields = { statusValue: 'in-progress', assignee: by };
+      if (isTaken)
+        steps.push({ do: 'change-alert', atMs: atMs + 4 * MINUTE_MS, by, alert, fields });
+    }
   return { alerts, steps };
 }
 
@@ -177,20 +203,12 @@ function recipeOf(key: string): Recipe {
   return found;
 }
 
-function inOrder(
-  fromMs: number,
-  untilMs: number,
-  caseCount: number,
-  incidents: IncidentPlan,
-  noise: Pick<IncidentPlan, 'alerts' | 'steps'>,
-): Month {
-  const byTime = (a: { readonly atMs: number }, b: { readonly atMs: number }) => a.atMs - b.atMs;
+function inOrder(fromMs: number, untilMs: number, plans: readonly IncidentPlan[]): Month {
   const whole = <T extends { readonly atMs: number }>(items: readonly T[]) =>
-    items.filter(({ atMs }) => atMs <= untilMs).sort(byTime);
+    items.filter(({ atMs }) => atMs <= untilMs).sort((a, b) => a.atMs - b.atMs);
   return {
     fromMs,
-    caseCount,
-    alerts: whole([...incidents.alerts, ...noise.alerts]),
-    steps: whole([...incidents.steps, ...noise.steps]),
+    alerts: whole(plans.flatMap(({ alerts }) => alerts)),
+    steps: whole(plans.flatMap(({ steps }) => steps)),
   };
 }

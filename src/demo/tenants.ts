@@ -1,4 +1,5 @@
 import type { Role } from '../auth/scopes.js';
+import type { BusinessHours } from '../sla/sla.schema.js';
 
 export type TenantKey = 'bank' | 'hospitals';
 
@@ -170,16 +171,36 @@ export const STAFF: readonly (readonly [firstName: string, lastName: string])[] 
 export interface SlaOfDemo {
   readonly name: string;
   readonly deadlineHours: number;
-  readonly isOfficeHours: boolean;
+  /** When its clock runs; always where there is none. */
+  readonly businessHours: BusinessHours | null;
 }
 
-/** The SLA of a case by its severity, 1 to 4. */
+/** When people are at work. */
+export const OFFICE_HOURS: BusinessHours = {
+  enabled: true,
+  start: '08:00',
+  end: '18:00',
+  timezone: 'Europe/Berlin',
+  workDays: [1, 2, 3, 4, 5],
+};
+
+const LOW: SlaOfDemo = {
+  name: 'Low: five working days',
+  deadlineHours: 50,
+  businessHours: OFFICE_HOURS,
+};
+
+/** The SLAs by the severity of the case, from 1 to 4. */
 export const SLAS: readonly SlaOfDemo[] = [
-  { name: 'Low: five working days', deadlineHours: 50, isOfficeHours: true },
-  { name: 'Medium: two working days', deadlineHours: 20, isOfficeHours: true },
-  { name: 'High: one day', deadlineHours: 24, isOfficeHours: false },
-  { name: 'Critical: eight hours', deadlineHours: 8, isOfficeHours: false },
+  LOW,
+  { name: 'Medium: two working days', deadlineHours: 20, businessHours: OFFICE_HOURS },
+  { name: 'High: one day', deadlineHours: 24, businessHours: null },
+  { name: 'Critical: eight hours', deadlineHours: 8, businessHours: null },
 ];
+
+export function slaOf(severity: number): SlaOfDemo {
+  return SLAS[severity - 1] ?? LOW;
+}
 
 export type TemplateKey = 'phishing' | 'malware' | 'account' | 'data';
 
