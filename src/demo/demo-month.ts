@@ -80,6 +80,7 @@ export class DemoMonth {
     onProgress: (done: number) => void,
   ): Promise<void> {
     let done = 0;
+    let analyzed = 0;
     // What told of the first cases may lie before the month.
     const firstMs = Math.min(fromMs, ...[...alerts, ...steps].map(({ atMs }) => atMs));
     for (let dayMs = firstMs; dayMs <= untilMs; dayMs += DAY_MS) {
@@ -99,7 +100,11 @@ export class DemoMonth {
         await this.take(step);
         onProgress(++done);
       }
-      await sqlIn(this.tx)('ANALYZE alerts, cases, observables, activities, tasks, comments', []);
+      if (this.alertIds.size > 2 * analyzed) {
+        // Nobody else can tell the planner what this transaction has written.
+        await sqlIn(this.tx)('ANALYZE alerts, cases, observables, activities, tasks, comments', []);
+        analyzed = this.alertIds.size;
+      }
     }
     await this.moveClocks(untilMs);
   }

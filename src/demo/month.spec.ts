@@ -45,6 +45,8 @@ function subjectsOf(step: Step): readonly object[] {
   }
 }
 
+const RESERVED = /\.(?:example|test)$/;
+
 const NETWORKS = [
   '192.0.2.0/24',
   '198.51.100.0/24',
@@ -53,11 +55,20 @@ const NETWORKS = [
   '10.0.0.0/8',
 ];
 
+/** Whether a value is of those that documentation may use, or of an internal network. */
+function isNobodys(dataType: string, data: string): boolean {
+  if (dataType === 'ip')
+    return NETWORKS.some((network) => {
+      const [range, bits] = ipaddr.parseCIDR(network);
+      const address = ipaddr.parse(data);
+      return address.kind() === range.kind() && address.match(range, bits);
+    });
+  if (dataType === 'url') return RESERVED.test(new URL(data).hostname);
+  return !['domain', 'fqdn', 'mail'].includes(dataType) || RESERVED.test(data);
+}
+
 describe('planMonth', () => {
   it('plans the same month for the same options', () => {
-    forAnyMonth((month) => {
-      expect(month.alerts.length).toBeGreaterThan(40);
-    });
     fc.assert(
       fc.property(options, (given) => {
         expect(planMonth(given)).toEqual(planMonth(given));
@@ -93,41 +104,36 @@ describe('planMonth', () => {
 
   it('keeps the order of things: nobody works on what is not there yet', () => {
     forAnyMonth(({ alerts, steps }, untilMs) => {
-      const openedMs = new Map<object, number>(alerts.map((alert) => [alert, alert.atMs]));
+      const thereMs = new Map<object, number>(alerts.map((alert) => [alert, alert.atMs]));
       let lastMs = Number.NEGATIVE_INFINITY;
-      for (const step of steps) {
-        expect(step.atMs).toBeGreaterThanOrEqual(lastMs);
-        expect(step.atMs).toBeLessThanOrEqual(untilMs);
+      const early = steps.filter((step) => {
+        const isLate = step.atMs < lastMs || step.atMs > untilMs;
         lastMs = step.atMs;
-        for (const subject of subjectsOf(step))
-          expect(openedMs.get(subject) ?? Number.NaN).toBeLessThanOrEqual(step.atMs);
-        if (step.do === 'open-case') openedMs.set(step.case, step.atMs);
-      }
+        const isEarly = subjectsOf(step).some(
+          (subject) => (thereMs.get(subject) ?? Number.POSITIVE_INFINITY) > step.atMs,
+        );
+        if (step.do === 'open-case') thereMs.set(step.case, step.atMs);
+        return isLate || isEarly;
+      });
+      expect(early).toEqual([]);
     });
   });
 
   it('writes alerts that the API takes', () => {
     forAnyMonth(({ alerts }) => {
-      for (const alert of alerts)
-        expect(createAlertSchema.safeParse({ ...alert, statusValue: 'new' }).success).toBe(true);
+      const refused = alerts.filter(
+        (alert) => !createAlertSchema.safeParse({ ...alert, statusValue: 'new' }).success,
+      );
+      expect(refused).toEqual([]);
     });
   });
 
   it('names no address and no domain that somebody has', () => {
     forAnyMonth(({ alerts }) => {
-      for (const { dataType, data } of alerts.flatMap(({ observables }) => observables)) {
-        if (dataType === 'ip')
-          expect(
-            NETWORKS.some((network) => {
-              const [range, bits] = ipaddr.parseCIDR(network);
-              const address = ipaddr.parse(data);
-              return address.kind() === range.kind() && address.match(range, bits);
-            }),
-          ).toBe(true);
-        if (['domain', 'fqdn', 'mail'].includes(dataType))
-          expect(data).toMatch(/\.(?:example|test)$/);
-        if (dataType === 'url') expect(new URL(data).hostname).toMatch(/\.(?:example|test)$/);
-      }
+      const foreign = alerts
+        .flatMap(({ observables }) => observables)
+        .filter(({ dataType, data }) => !isNobodys(dataType, data));
+      expect(foreign).toEqual([]);
     });
   });
 

@@ -1,4 +1,6 @@
 const WIDTH = 32;
+/** Leads a terminal to the beginning of its line, which it clears. */
+const START_OF_LINE = '\r\u001b[2K';
 const LINE_EVERY_SHARE = 0.1;
 const DRAW_EVERY_MS = 80;
 
@@ -22,6 +24,7 @@ export class ProgressBar {
 
   tell(done: number): void {
     const share = this.total === 0 ? 1 : Math.min(1, done / this.total);
+    if (this.toldShare === 1) return;
     if (this.output.isTTY) this.draw(share);
     else if (share >= this.toldShare + LINE_EVERY_SHARE || share === 1) this.line(share);
   }
@@ -30,13 +33,13 @@ export class ProgressBar {
     const nowMs = performance.now();
     if (share < 1 && nowMs - this.drawnAtMs < DRAW_EVERY_MS) return;
     this.drawnAtMs = nowMs;
+    this.toldShare = share;
     const full = Math.round(share * WIDTH);
     const bar = '█'.repeat(full) + '░'.repeat(WIDTH - full);
-    this.output.write(`\r\u001b[2K${bar} ${this.figures(share)}${share === 1 ? '\n' : ''}`);
+    this.output.write(`${START_OF_LINE}${bar} ${this.figures(share)}${share === 1 ? '\n' : ''}`);
   }
 
   private line(share: number): void {
-    if (this.toldShare === 1) return;
     this.toldShare = share;
     this.output.write(`${this.figures(share)}\n`);
   }

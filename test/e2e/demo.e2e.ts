@@ -85,7 +85,7 @@ describe('npm run demo', () => {
     const { days } = await api.db.row<{ days: number }>(
       'SELECT count(DISTINCT created_at::date)::int AS days FROM alerts',
     );
-    expect(days).toBeGreaterThanOrEqual(10);
+    expect(days).toBeGreaterThanOrEqual(8);
     const times = [
       ...[
         'alerts',
