@@ -61,7 +61,7 @@ export async function runDemo(
     async (app, config) => {
       const warning = await otherPepper(app);
       if (warning !== null) throw new UsageError(warning);
-      print(told(await fill(app, options, output), config.publicUrl));
+      print(reportOf(await fill(app, options, output), config.publicUrl));
     },
     (config) => prepare(config, print),
   );
@@ -190,7 +190,7 @@ async function summarize(sql: Sql, { entrances, organizationIds }: Settled): Pro
 }
 
 /** What was made, who may enter, and what to try first. */
-function told({ entrances, counts, sampleAlertId }: Filled, url: string): string {
+function reportOf({ entrances, counts, sampleAlertId }: Filled, url: string): string {
   const heads = ['', ...COUNTED];
   const rows = counts.map((row) => [row.name, ...COUNTED.map((table) => String(row[table]))]);
   const [first] = entrances;

@@ -28,7 +28,7 @@ import type { PlannedAlert } from './detections.js';
 import type { Month } from './month.js';
 import type { Past, RecordRef } from './past.js';
 import type { Fields, PlannedCase, PlannedTask, Step } from './steps.js';
-import { intakeOf } from './tenants.js';
+import { TENANTS, intakeOf } from './tenants.js';
 
 /** Of the alerts of low and medium severity, every so many have a technique to their name. */
 const NAMED_EVERY = 3;
@@ -82,12 +82,12 @@ export class DemoMonth {
     let done = 0;
     let analyzed = 0;
     // What told of the first cases may lie before the month.
-    const firstMs = Math.min(fromMs, ...[...alerts, ...steps].map(({ atMs }) => atMs));
+    const firstMs = Math.min(fromMs, alerts[0]?.atMs ?? fromMs);
     for (let dayMs = firstMs; dayMs <= untilMs; dayMs += DAY_MS) {
       const isToday = ({ atMs }: { readonly atMs: number }) =>
         atMs >= dayMs && atMs < dayMs + DAY_MS;
       const reported = alerts.filter(isToday);
-      for (const tenant of ['bank', 'hospitals'] as const) {
+      for (const { key: tenant } of TENANTS) {
         const own = reported.filter((alert) => alert.tenant === tenant);
         for (let start = 0; start < own.length; start += BULK) {
           const some = own.slice(start, start + BULK);
@@ -151,12 +151,11 @@ export class DemoMonth {
 
   private async take(step: Step): Promise<void> {
     const principal = this.settled.principalOf(step.by, tenantOf(step));
-    const records = await this.past.at(
+    await this.past.at(
       step.atMs,
       () => this.does(principal, step),
-      (touched) => touched,
+      (records) => records,
     );
-    if (records.length === 0) throw new Error(`The step ${step.do} was about nothing.`);
   }
 
   /** Does a step; answers the records that it wrote. */
@@ -337,7 +336,7 @@ export class DemoMonth {
       ...(assignee !== undefined && { assigneeId: this.settled.userOf(assignee) }),
       ...(rootCause !== undefined && { customFields: { 'root-cause': rootCause } }),
       ...(sharedWith !== undefined && {
-        organizations: [tenant, sharedWith].map((each) => this.settled.organizationOf(each)),
+        organizations: [tenant, sharedWith].map((each) => this.settled.organizationIds[each]),
       }),
     };
   }

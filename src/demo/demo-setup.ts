@@ -4,6 +4,7 @@ import { createApiKeySchema } from '../api-keys/api-keys.schema.js';
 import { ApiKeysService } from '../api-keys/api-keys.service.js';
 import type { Principal } from '../auth/principal.js';
 import { scopesOfRole } from '../auth/scopes.js';
+import type { Scope } from '../auth/scopes.js';
 import { createCaseTemplateSchema } from '../case-templates/case-templates.schema.js';
 import { CaseTemplatesService } from '../case-templates/case-templates.service.js';
 import { ClientsService } from '../clients/clients.service.js';
@@ -18,6 +19,7 @@ import { TeamsService } from '../teams/teams.service.js';
 import { createUserSchema } from '../users/users.schema.js';
 import { UsersService } from '../users/users.service.js';
 import {
+  ADMINISTRATORS,
   GUESTS,
   PEOPLE,
   ROOT_CAUSES,
@@ -41,7 +43,6 @@ export interface Entrance {
 export interface Settled {
   readonly entrances: readonly Entrance[];
   readonly organizationIds: Readonly<Record<TenantKey, string>>;
-  organizationOf(key: TenantKey): string;
   userOf(person: string): string;
   templateOf(tenant: TenantKey, template: TemplateKey): string;
   slaOf(tenant: TenantKey, severity: number): string;
@@ -49,6 +50,8 @@ export interface Settled {
   /** The person at work in a tenant. */
   principalOf(person: string, tenant: TenantKey): Principal;
 }
+
+const INTAKE_SCOPES = ['alerts:read', 'alerts:write'] as const;
 
 /** Makes the two organizations of the demo with people, keys and settings, as their administrators would. */
 export async function settle(app: INestApplicationContext, admin: Principal): Promise<Settled> {
@@ -58,12 +61,13 @@ export async function settle(app: INestApplicationContext, admin: Principal): Pr
     if (id === undefined) throw new Error(`The demo has no ${name}.`);
     return id;
   };
-  const keys = new Map<string, string>();
+  /** The keys of those who do not work by hand. */
+  const keyIds = new Map<string, string>();
   const organizationOf = (key: TenantKey) => idOf(`organization ${key}`);
   const principalOf = (key: string, tenant: TenantKey): Principal =>
     toPrincipal(admin, personOf(key), idOf(`user ${key}`), organizationOf(tenant), {
       organizationIds: personOf(key).tenants.map(organizationOf),
-      keyId: keys.get(key),
+      keyId: keyIds.get(key),
     });
 
   for (const { key, name, description, teams } of TENANTS) {
@@ -96,43 +100,32 @@ export async function settle(app: INestApplicationContext, admin: Principal): Pr
     passwords.set(key, created.temporaryPassword ?? '');
   }
 
-  const keyOf = async (key: string, name: string, tenant: TenantKey, scopes: readonly string[]) => {
-    const input = createApiKeySchema.parse({
-      name,
-      tier: 'professional',
-      scopes,
-      ownerId: idOf(`user ${key}`),
-      organizationId: organizationOf(tenant),
-    });
-    const created = await app.get(ApiKeysService).create(admin, input);
-    keys.set(key, created.id);
-    return created.key;
-  };
+  const makeKey = (person: string, name: string, tenant: TenantKey, scopes: readonly Scope[]) =>
+    app.get(ApiKeysService).create(
+      admin,
+      createApiKeySchema.parse({
+        name,
+        tier: 'professional',
+        scopes,
+        ownerId: idOf(`user ${person}`),
+        organizationId: organizationOf(tenant),
+      }),
+    );
   const entrances: Entrance[] = [];
   for (const tenant of TENANTS) {
-    await keyOf(intakeOf(tenant.key), 'Detection intake', tenant.key, [
-      'alerts:read',
-      'alerts:write',
-    ]);
-    const guest = personOf(GUESTS[tenant.key]);
-    const apiKey = await keyOf(guest.key, 'Demo', tenant.key, scopesOfRole(guest.role));
-    // Whoever works by hand is not behind a key.
-    keys.delete(guest.key);
-    const { email } = guest;
-    const temporaryPassword = passwords.get(guest.key) ?? '';
+    const { key } = tenant;
+    const intake = await makeKey(intakeOf(key), 'Detection intake', key, INTAKE_SCOPES);
+    keyIds.set(intakeOf(key), intake.id);
+    const { key: guest, email, role } = personOf(GUESTS[key]);
+    const { key: apiKey } = await makeKey(guest, 'Demo', key, scopesOfRole(role));
+    const temporaryPassword = passwords.get(guest) ?? '';
     entrances.push({ organization: tenant.name, email, temporaryPassword, apiKey });
-    await settleTenant(
-      app,
-      principalOf(tenant.key === 'bank' ? 'amina' : 'priya', tenant.key),
-      tenant,
-      ids,
-    );
+    await settleTenant(app, principalOf(ADMINISTRATORS[key], key), tenant, ids);
   }
 
   return {
     entrances,
     organizationIds: { bank: organizationOf('bank'), hospitals: organizationOf('hospitals') },
-    organizationOf,
     userOf: (person) => idOf(`user ${person}`),
     templateOf: (tenant, template) => idOf(`template ${tenant} ${template}`),
     slaOf: (tenant, severity) => idOf(`sla ${tenant} ${severity}`),

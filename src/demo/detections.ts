@@ -68,3 +68,9 @@ export function detect(
     tactic,
   };
 }
+
+/** The same detection once more. */
+export function repeated(alert: PlannedAlert, atMs: number): PlannedAlert {
+  const severity = Math.max(1, alert.severity - 1);
+  return { ...alert, atMs, severity, sourceRef: `${alert.sourceRef}-2` };
+}

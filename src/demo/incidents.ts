@@ -1,6 +1,6 @@
 import { calendarOf } from '../sla/sla-calendar.js';
 import { toOfficeTime } from './calendar.js';
-import { detect } from './detections.js';
+import { detect, repeated } from './detections.js';
 import type { Campaign, PlannedAlert } from './detections.js';
 import type { Random } from './random.js';
 import { RECIPES, makeScene } from './recipes.js';
@@ -340,12 +340,6 @@ function caseSteps(
     ...(staysOpen ? [] : [closing(random, plot)]),
   ];
   return { steps, late };
-}
-
-/** The same detection once more, when its case is open. */
-function repeated(alert: PlannedAlert, atMs: number): PlannedAlert {
-  const severity = Math.max(1, alert.severity - 1);
-  return { ...alert, atMs, severity, sourceRef: `${alert.sourceRef}-2` };
 }
 
 function begin(random: Random, { planned, lead, at }: Plot): Step {

@@ -1,13 +1,14 @@
 import { makeTimes, toOfficeTime } from './calendar.js';
 import { planIncidents } from './incidents.js';
 import type { IncidentPlan } from './incidents.js';
-import { detect } from './detections.js';
+import { detect, repeated } from './detections.js';
 import type { Campaign, PlannedAlert } from './detections.js';
 import { Random } from './random.js';
 import { RECIPES, makeAttacker, makeScene } from './recipes.js';
 import type { Recipe } from './recipes.js';
 import type { Step } from './steps.js';
 import { TENANTS, TRIAGE } from './tenants.js';
+import type { Tenant } from './tenants.js';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -38,6 +39,8 @@ const ALERTS_A_CASE_MIN = 5;
 /** Shares of all alerts that come in two bursts: a wave of mails, and a night of password guessing. */
 const WAVE_SHARE = 0.05;
 const GUESSING_SHARE = 0.03;
+/** The share of alerts that come once more, some hours later, and are closed as duplicates. */
+const REPEATED_SHARE = 0.08;
 
 /**
  * A month of detections and of the work on them, the same for the same options.
@@ -66,53 +69,73 @@ interface Span {
   readonly untilMs: number;
 }
 
+/** What brings an alert that needs no case, in place of the usual. */
+interface Burst {
+  readonly recipe: Recipe;
+  readonly tenant?: Tenant;
+  readonly campaign?: Campaign;
+  readonly fromMs: number;
+  readonly lastsMs: number;
+}
+
 /** Alerts that need no case, with their triage. */
 function planNoise(
   random: Random,
   count: number,
   campaigns: readonly Campaign[],
-  { times, fromMs, untilMs }: Span,
+  span: Span,
 ): IncidentPlan {
-  const alerts: PlannedAlert[] = [];
-  const steps: Step[] = [];
-  const burst = (share: number) => fromMs + (untilMs - fromMs) * share;
-  const waveMs = toOfficeTime(burst(0.35), random.fork('wave'));
-  const guessingMs = burst(0.72);
+  const { times, fromMs, untilMs } = span;
+  const shareOf = (share: number) => fromMs + (untilMs - fromMs) * share;
+  const wave: Burst = {
+    recipe: recipeOf('credential-phishing'),
+    fromMs: toOfficeTime(shareOf(0.35), random.fork('wave')),
+    lastsMs: 2 * HOUR_MS,
+    ...(campaigns[0] && { campaign: campaigns[0] }),
+  };
+  const guessing: Burst = {
+    recipe: recipeOf('rdp-brute-force'),
+    fromMs: shareOf(0.72),
+    lastsMs: HOUR_MS,
+    ...(TENANTS[0] && { tenant: TENANTS[0] }),
+  };
   const waves = Math.round(count * WAVE_SHARE);
   const guesses = Math.round(count * GUESSING_SHARE);
+  const alerts: PlannedAlert[] = [];
+  const steps: Step[] = [];
   for (let index = 0; index < count; index++) {
     const own = random.fork(`alert ${index}`);
-    const isWave = index < waves;
-    const isGuess = !isWave && index < waves + guesses;
-    const before = alerts.at(-1);
-    // The same detection once more, some hours later: what is closed as a duplicate.
-    const isRepeated = !isWave && !isGuess && before !== undefined && own.chance(0.08);
-    const tenant = isGuess ? TENANTS[0] : own.pick(TENANTS);
-    const campaign = isWave ? campaigns[0] : own.chance(0.05) ? own.pick(campaigns) : undefined;
-    const recipe = isWave
-      ? recipeOf('credential-phishing')
-      : isGuess
-        ? recipeOf('rdp-brute-force')
-        : own.weighted(RECIPES, ({ weight }) => weight);
-    const scene = makeScene(own, tenant ?? own.pick(TENANTS), campaign?.attacker);
-    const severity = own.weighted([1, 2, 3, 4], (value) => recipe.severities[value - 1] ?? 0);
     const time = random.fork(`time ${index}`);
-    const atMs = isWave
-      ? waveMs + time.next() * 2 * HOUR_MS
-      : isGuess
-        ? guessingMs + time.next() * HOUR_MS
-        : isRepeated
-          ? Math.min(before.atMs + time.integer(20, 600) * MINUTE_MS, untilMs)
-          : times(time);
-    const alert: PlannedAlert = isRepeated
-      ? { ...before, atMs, sourceRef: `${before.sourceRef}-r` }
-      : detect(own, { recipe, scene, severity, atMs, ...(campaign && { campaign }) });
-    if (atMs > untilMs) continue;
-    alerts.push(alert);
+    const burst = index < waves ? wave : index < waves + guesses ? guessing : null;
+    const before = alerts.at(-1);
+    const isRepeated = !burst && before !== undefined && own.chance(REPEATED_SHARE);
+    const alert = isRepeated
+      ? repeated(before, before.atMs + time.integer(20, 600) * MINUTE_MS)
+      : burst
+        ? noise(own, burst.fromMs + time.next() * burst.lastsMs, burst)
+        : noise(own, times(time), own.chance(0.05) ? { campaign: own.pick(campaigns) } : {});
     const as = isRepeated ? 'duplicate' : own.chance(0.57) ? 'false-positive' : 'closed';
-    steps.push(...triage(time, alert, as, untilMs));
+    alerts.push(alert);
+    steps.push(...triage(time, alert, as));
   }
   return { alerts, steps };
+}
+
+function noise(
+  random: Random,
+  atMs: number,
+  { recipe, tenant, campaign }: Partial<Burst>,
+): PlannedAlert {
+  const chosen = recipe ?? random.weighted(RECIPES, ({ weight }) => weight);
+  const scene = makeScene(random, tenant ?? random.pick(TENANTS), campaign?.attacker);
+  const severity = random.weighted([1, 2, 3, 4], (value) => chosen.severities[value - 1] ?? 0);
+  return detect(random, {
+    recipe: chosen,
+    scene,
+    severity,
+    atMs: Math.floor(atMs),
+    ...(campaign && { campaign }),
+  });
 }
 
 /** Minutes before the end at which the newest alerts came, with their severities: somebody has one, nobody the others. */
@@ -152,7 +175,6 @@ function triage(
   random: Random,
   alert: PlannedAlert,
   as: 'duplicate' | 'false-positive' | 'closed',
-  untilMs: number,
 ): Step[] {
   const { tenant, severity } = alert;
   const by = random.weighted(TRIAGE[tenant], (_, place) => 3 - place);
@@ -179,7 +201,7 @@ function triage(
     const body = random.pick(as === 'closed' ? HANDLED : HARMLESS);
     steps.push({ do: 'comment', atMs: closedMs - 30_000, by, on: { alert }, body });
   }
-  return steps.filter(({ atMs }) => atMs <= untilMs);
+  return steps;
 }
 
 const HARMLESS = [

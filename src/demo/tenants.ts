@@ -113,6 +113,12 @@ export function intakeOf(tenant: TenantKey): string {
   return `intake-${tenant}`;
 }
 
+/** Who settles what a tenant works with. */
+export const ADMINISTRATORS: Readonly<Record<TenantKey, string>> = {
+  bank: 'amina',
+  hospitals: 'priya',
+};
+
 /** The analyst of a tenant whom the demo lets sign in. */
 export const GUESTS: Readonly<Record<TenantKey, string>> = { bank: 'tomas', hospitals: 'luca' };
 
