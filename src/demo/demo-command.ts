@@ -160,7 +160,7 @@ async function assertNew(database: Database): Promise<void> {
   });
   if (!found) return;
   throw new UsageError(
-    `The demo is here already: ${found.name} was made on ${found.createdAt.toISOString().slice(0, 10)}.\n` +
+    `The demo is here already: there is an organization named ${found.name}.\n` +
       'To start over, use another data directory (DATA_DIR=./demo npm run demo, then DATA_DIR=./demo npm start), ' +
       'or another database (DATABASE_URL).',
   );
@@ -183,7 +183,7 @@ async function summarize(sql: Sql, { entrances, organizationIds }: Settled): Pro
   );
   const [sample] = await sql<{ id: string }>(
     `SELECT a.id::text AS id FROM alerts a JOIN alert_tags l ON l.alert_id = a.id JOIN tags t ON t.id = l.tag_id
-     WHERE a.organization_id = $1::uuid AND t.name LIKE 'campaign:%' ORDER BY a.created_at DESC LIMIT 1`,
+     WHERE a.organization_id = $1::uuid AND t.name = 'campaign:paper-lantern' AND a.type = 'phishing' ORDER BY a.created_at DESC LIMIT 1`,
     [organizationIds.bank],
   );
   return { entrances, counts, sampleAlertId: sample?.id ?? '' };
