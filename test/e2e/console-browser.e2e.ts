@@ -1,4 +1,4 @@
-import type { Browser, Locator, Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import type { ApiKey } from '../../src/api-keys/api-keys.schema.js';
 import { PAGES } from '../../src/console/pages.js';
 import { startTestApp } from '../app.js';
@@ -18,7 +18,7 @@ const colleague = (options: PersonOptions = {}): Promise<Person> =>
   addPerson(api.db, tenant.organizationId, { password: PASSWORD, ...options });
 
 /** Begins a visit of somebody who is signed in. */
-async function visitOf(person: Person, options = {}): Promise<Visit> {
+async function visitOf(person: Person, options: BrowserContextOptions = {}): Promise<Visit> {
   const visit = await Visit.begin(browser, api, options);
   await visit.signIn(person);
   return visit;
@@ -300,33 +300,42 @@ function inTheBrowser(): void {
   });
 
   describe('the pages', () => {
-    it.each([
+    it.each<readonly [string, BrowserContextOptions]>([
       ['light', { colorScheme: 'light' }],
       ['dark', { colorScheme: 'dark' }],
       ['on a small screen', { viewport: { width: 960, height: 700 } }],
       ["on a phone's width", { viewport: PHONE }],
-    ])('are accessible, have a title each and fit, %s', async (_, options) => {
-      const person = await colleague({ role: 'super-admin' });
-      const owner = { ...person, organizationId: tenant.organizationId };
-      await addPair(api.db, owner, { state: 'suspended' });
-      const visit = await visitOf(person, options);
-      const { page } = visit;
-      const titles = new Set<string>();
-      for (const path of Object.values(PAGES).filter((each) => each !== PAGES.signIn)) {
-        await page.goto(path);
-        await page.waitForLoadState('networkidle');
+    ])(
+      'are accessible, have a title each and fit, %s',
+      async (_, options) => {
+        const person = await colleague({ role: 'super-admin' });
+        const owner = { ...person, organizationId: tenant.organizationId };
+        await addPair(api.db, owner, { state: 'suspended' });
+        const visit = await Visit.begin(browser, api, options);
+        const { page } = visit;
+        await page.goto(PAGES.signIn);
+        await heading(page, 'Sign in').waitFor();
         await visit.expectAccessible();
-        titles.add(await page.title());
-        const overflow = await visit.overflow();
-        expect({ path, overflow }).toEqual({ path, overflow: 0 });
-      }
-      await page.locator('summary').first().click();
-      await visit.expectAccessible();
-      expect(titles.size).toBe(Object.keys(PAGES).length - 1);
-      await page.goto('/nowhere');
-      await visit.expectAccessible();
-      await visit.end(['404 /nowhere']);
-    });
+        await visit.signIn(person);
+        const titles = new Set<string>();
+        for (const path of Object.values(PAGES).filter((each) => each !== PAGES.signIn)) {
+          await page.goto(path);
+          await page.getByRole('heading', { level: 1 }).waitFor();
+          await page.waitForLoadState('networkidle');
+          await visit.expectAccessible();
+          titles.add(await page.title());
+          const overflow = await visit.overflow();
+          expect({ path, overflow }).toEqual({ path, overflow: 0 });
+        }
+        await page.locator('summary').first().click();
+        await visit.expectAccessible();
+        expect(titles.size).toBe(Object.keys(PAGES).length - 1);
+        await page.goto('/nowhere');
+        await visit.expectAccessible();
+        await visit.end(['404 /nowhere']);
+      },
+      60_000,
+    );
 
     it('show at a glance what is open', async () => {
       const visit = await visitOf(await colleague({ role: 'analyst' }));

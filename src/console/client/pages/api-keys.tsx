@@ -353,5 +353,5 @@ function shortKey({ prefix, last4 }: ApiKey): string {
 }
 
 function ownerOf({ ownerId }: ApiKey, people: readonly UserDetail[]): string {
-  return people.find(({ id }) => id === ownerId)?.email ?? 'A deleted person';
+  return people.find(({ id }) => id === ownerId)?.email ?? 'Deleted, or not listed';
 }
