@@ -42,7 +42,7 @@ export function OverviewPage() {
         </button>
       </PageHeading>
       <Loading error={error} isThere={value !== null} retry={reload}>
-        {value && (value.newest.length === 0 ? <FirstSteps /> : <Panels overview={value} />)}
+        {value && (isUnused(value) ? <FirstSteps /> : <Panels overview={value} />)}
       </Loading>
     </>
   );
@@ -140,6 +140,10 @@ function sharesOf(
     tone,
     count: groups.find((group) => group.key === key)?.count ?? 0,
   }));
+}
+
+function isUnused({ newest, casesByStage }: Overview): boolean {
+  return newest.length === 0 && casesByStage.total === 0;
 }
 
 /** What to do on an instance that has no alert yet. */
