@@ -132,13 +132,14 @@ export function readChains(sql: Sql, scope: AuditScope): Promise<Chain[]> {
   );
 }
 
-/** Entries of a chain that are read at once. */
+/** Entries of a chain that are read at once, and what their changes may take as they are stored, which is compressed. */
 const BATCH = 500;
+const BATCH_BYTES = 524_288;
 
 /**
  * The entries of a chain in their order, as they were sealed, in batches of those that match.
  *
- * Each statement reads a part of the chain, however few of it match.
+ * Each statement reads a part of the chain, however few of it match; where changes are long, a smaller one.
  */
 export async function* sealedEntries(
   sql: Sql,
@@ -151,7 +152,10 @@ export async function* sealedEntries(
   const matches = ['true', ...conditionsOf(filter, params)].join(' AND ');
   const after = `$${params.values.length + 1}::bigint`;
   const statement = `SELECT e.seq::float8 AS seq, CASE WHEN ${matches} THEN ${SEALED_SQL} END AS entry
-     FROM audit_entries e WHERE e.chain_id = ${id} AND e.seq > ${after} AND e.seq <= ${last} ORDER BY e.seq LIMIT ${BATCH}`;
+     FROM (
+       SELECT e.*, sum(pg_column_size(e.changes)) OVER (ORDER BY e.seq ROWS UNBOUNDED PRECEDING) - pg_column_size(e.changes) AS bytes_before
+       FROM (SELECT e.* FROM audit_entries e WHERE e.chain_id = ${id} AND e.seq > ${after} AND e.seq <= ${last} ORDER BY e.seq LIMIT ${BATCH}) e) e
+     WHERE e.bytes_before < ${BATCH_BYTES} ORDER BY e.seq`;
   let seq = 0;
   while (seq < chain.lastSeq) {
     const rows = await sql<{ readonly seq: number; readonly entry: SealedEntry | null }>(

@@ -8,6 +8,7 @@ import pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import { verifyExport } from '../../src/audit/audit-file.js';
+import { readChains, sealedEntries } from '../../src/audit/audit-trail.queries.js';
 import { AuditVerification } from '../../src/audit/audit-verification.service.js';
 import { auditEntrySchema, auditVerdictSchema } from '../../src/audit/audit.schema.js';
 import type { AuditEntry, AuditVerdict, SealedEntry } from '../../src/audit/audit.schema.js';
@@ -482,6 +483,36 @@ describe('GET /audit/verify', () => {
     }
     isOver = true;
     await Promise.all(writers);
+  });
+
+  it('holds few entries at once where their changes are long', async () => {
+    const { organizationId } = await createTenant(api.db, { role: 'org-admin' });
+    const scope = { everyOrganization: false, organizationIds: [organizationId] };
+    await api.db.rows(
+      `INSERT INTO audit_entries (id, organization_id, actor_kind, action, target_kind, changes)
+       SELECT gen_random_uuid(), $1, 'system', 'test.long', 'test',
+         jsonb_build_array(jsonb_build_object('field', 'text', 'old', NULL, 'new',
+           (SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 20000 + n))))
+       FROM generate_series(1, 12) n`,
+      [organizationId],
+    );
+    const { sql } = api.app.get(Database);
+    const [chain] = await eventually(
+      () => readChains(sql, scope),
+      ([each]) => each?.seq === 12,
+    );
+    if (!chain) throw new Error('No chain was begun.');
+    const places: number[][] = [];
+    for await (const batch of sealedEntries(sql, chain)) {
+      places.push(batch.map(({ seq }) => seq));
+      expect(JSON.stringify(batch).length).toBeLessThan(2_000_000);
+    }
+    expect(places.flat()).toEqual(Array.from({ length: 12 }, (_, index) => index + 1));
+    expect(await api.app.get(AuditVerification).verify({ ...scope, transaction: null })).toEqual({
+      valid: true,
+      entries: 12,
+      firstBreak: null,
+    });
   });
 
   it('ends when nobody waits for the verdict', async () => {
