@@ -1,6 +1,7 @@
 import type { Principal } from '../auth/principal.js';
 import { COUNT_MAX } from '../common/pagination.js';
 import type { Position } from '../common/pagination.js';
+import { earlyEnd, jsonBytes } from '../database/page-bytes.js';
 import { SqlParams } from '../database/sql.js';
 import type { Sql } from '../database/sql.js';
 import { instantSql, personNameSql } from '../records/record-sql.js';
@@ -78,7 +79,9 @@ export function listEntries(
   scope: AuditScope,
   filter: AuditFilter,
   { limit, descending, after }: EntryPage,
-): Promise<{ readonly entry: AuditEntry; readonly position: string }[]> {
+): Promise<
+  { readonly entry: AuditEntry; readonly position: string; readonly isBeyond: boolean }[]
+> {
   const params = new SqlParams();
   const conditions = conditionsOf(filter, params);
   const direction = descending ? 'DESC' : 'ASC';
@@ -91,9 +94,11 @@ export function listEntries(
   const order = (alias: string) => `ORDER BY ${alias}.at ${direction}, ${alias}.id ${direction}`;
   const entries = entriesSql(scope, conditions, `${order('e')} LIMIT ${size}`, params);
   return sql(
-    `SELECT ${LISTED_SQL} AS entry, e.at::text AS position
-     FROM (SELECT x.at, x.id FROM (${entries}) x ${order('x')} LIMIT ${size}) page
-     JOIN audit_entries e ON e.id = page.id LEFT JOIN users u ON u.id = e.actor_id ${order('page')}`,
+    `SELECT ${LISTED_SQL} AS entry, e.at::text AS position, e.is_beyond AS "isBeyond"
+     FROM (SELECT e.*, ${earlyEnd([jsonBytes('e.changes')], order('page'))}
+           FROM (SELECT x.at, x.id FROM (${entries}) x ${order('x')} LIMIT ${size}) page
+           JOIN audit_entries e ON e.id = page.id) e
+     LEFT JOIN users u ON u.id = e.actor_id WHERE e.is_read ${order('e')}`,
     params.values,
   );
 }

@@ -4,6 +4,7 @@ import type { Principal } from '../auth/principal.js';
 import { Cursors, Page } from '../common/pagination.js';
 import { startedStream } from '../common/text-file.js';
 import { Database } from '../database/database.service.js';
+import { shownOf } from '../database/page-bytes.js';
 import { CSV_HEADER, toCsv } from './audit-csv.js';
 import { askedFor } from './audit-entry.js';
 import { AuditSealer } from './audit-sealer.service.js';
@@ -41,7 +42,7 @@ export class AuditTrail {
       listEntries(sql, principal, query, page),
       query.count ? countEntries(sql, principal, query) : null,
     ]);
-    return Page.of(rows, query, count, ({ position, entry }) =>
+    return Page.of(rows, { limit: shownOf(rows, limit) }, count, ({ position, entry }) =>
       this.cursors.encode(LIST, query, [position, entry.id]),
     ).map(({ entry }) => entry);
   }

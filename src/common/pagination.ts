@@ -59,7 +59,10 @@ export function listQuery<F extends z.ZodRawShape>(
       .transform(Number)
       .pipe(z.number().int().min(1).max(1000))
       .default(100)
-      .meta({ description: 'Records a page, 1 to 1000.' }),
+      .meta({
+        description:
+          'Records a page, 1 to 1000; fewer where they are very large. `Link` says whether there are more.',
+      }),
     cursor: z
       .string()
       .max(2000)

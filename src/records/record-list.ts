@@ -1,6 +1,7 @@
 import type { ListCondition, ListShape } from '../access/visible-list.js';
 import { COUNT_MAX, Page } from '../common/pagination.js';
 import type { Cursors, Position } from '../common/pagination.js';
+import { shownOf } from '../database/page-bytes.js';
 import type { SqlParams } from '../database/sql.js';
 import { RECORD_SORTS } from './record.schema.js';
 import { toRecordText } from './record-text.js';
@@ -15,7 +16,7 @@ export interface ListSource {
   count(shape: (params: SqlParams) => ListShape): Promise<number>;
 }
 
-/** One page of alerts or cases: a row more than asked for tells whether there is a next one. */
+/** One page of alerts or cases: a row more than is shown tells whether there is a next one. */
 export async function listPage<T>(
   query: PageQuery,
   conditions: (params: SqlParams) => readonly ListCondition[],
@@ -30,7 +31,8 @@ export async function listPage<T>(
     query.count ? source.count(shape(COUNT_MAX + 1, null)) : null,
   ]);
   const nowMs = Date.now();
-  return Page.of(found, query, count, (last) =>
+  const limit = shownOf(found, query.limit);
+  return Page.of(found, { limit }, count, (last) =>
     cursors.encode(source.name, query, [last.sort, last.id]),
   ).map((row) => toRecordText<T>(row, nowMs));
 }

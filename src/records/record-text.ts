@@ -1,4 +1,5 @@
 import { JsonText } from '../common/json-text.js';
+import { earlyEnd, jsonBytes, textBytes } from '../database/page-bytes.js';
 import { labelsOf } from './record-labels.js';
 import type { Labelled } from './record-labels.js';
 
@@ -18,7 +19,21 @@ export const TEXT_COLUMNS =
 /** A row of a list, with the value it is sorted by. */
 export interface ListedRow extends RecordText {
   readonly sort: string | number;
+  /** Whether the page ends before it, as those before it are large. */
+  readonly isBeyond: boolean;
 }
+
+/** What of the record `r` may be large. */
+const BYTES: Readonly<Record<'alerts' | 'cases', readonly string[]>> = {
+  alerts: [textBytes('r.description'), jsonBytes('r.custom_fields'), jsonBytes('r.ai_insights')],
+  cases: [
+    textBytes('r.description'),
+    textBytes('r.resolution_summary'),
+    jsonBytes('r.custom_fields'),
+    jsonBytes('r.ai_insights'),
+    jsonBytes('r.extra_data'),
+  ],
+};
 
 /** The statement that reads the records of a page of ids, in its order; `columns` speaks of `r` and its status `s`. */
 export function selectPage(
@@ -28,11 +43,15 @@ export function selectPage(
   descending: boolean,
 ): string {
   const direction = descending ? 'DESC' : 'ASC';
+  const orderBy = (rows: string) =>
+    `ORDER BY ${rows}.sort_value ${direction}, ${rows}.id ${direction}`;
   return `WITH page AS MATERIALIZED (${page})
-    SELECT x.json, x.id, x."createdAt", x."updatedAt", x.severity, x.tlp, x.pap, x.version, to_json(page.sort_value) AS sort
-    FROM page JOIN ${table} r ON r.id = page.id JOIN statuses s ON s.id = r.status_id
+    SELECT x.json, x.id, x."createdAt", x."updatedAt", x.severity, x.tlp, x.pap, x.version, to_json(r.sort_value) AS sort,
+      r.is_beyond AS "isBeyond"
+    FROM (SELECT r.*, page.sort_value, ${earlyEnd(BYTES[table], orderBy('page'))} FROM page JOIN ${table} r ON r.id = page.id) r
+    JOIN statuses s ON s.id = r.status_id
     CROSS JOIN LATERAL (SELECT ${TEXT_COLUMNS} FROM (SELECT ${columns}) x) x
-    ORDER BY page.sort_value ${direction}, page.id ${direction}`;
+    WHERE r.is_read ${orderBy('r')}`;
 }
 
 /** The answer: the record with the labels that depend on the moment and the language. */

@@ -5,6 +5,7 @@ import { recordActivities } from '../activities/activity.js';
 import type { FieldChange } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
+import { invalidValue } from '../common/errors.js';
 import type { Precondition } from '../common/etag.js';
 import { CustomFieldsService } from '../custom-fields/custom-fields.service.js';
 import { sqlIn } from '../database/sql.js';
@@ -212,9 +213,21 @@ export class RecordUpdater {
     const declared = { kind, organizationId: before.ownerOrganizationId };
     const owner = { transaction: tx };
     await this.customFields.assertUpdate(owner, declared, fields.customFields, prefix);
-    return mergeCustomFields(before.customFields, fields.customFields);
+    const after = mergeCustomFields(before.customFields, fields.customFields);
+    const bytes = bytesOf(after);
+    if (bytes > CUSTOM_FIELDS_BYTES && bytes > bytesOf(before.customFields))
+      throw invalidValue(
+        `${prefix}customFields`,
+        `would hold ${bytes} bytes with those of before; at most ${CUSTOM_FIELDS_BYTES} fit`,
+      );
+    return after;
   }
 }
+
+/** The custom fields of a record hold no more than one request could bring: updates add to what is there. */
+const CUSTOM_FIELDS_BYTES = 2 * 1024 * 1024;
+
+const bytesOf = (value: object) => Buffer.byteLength(JSON.stringify(value));
 
 /** The tags a record has after an update; null when it says nothing of them. */
 function tagsAfter(before: RecordRow['tags'], fields: RecordFields): readonly TagInput[] | null {

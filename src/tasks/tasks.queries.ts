@@ -1,6 +1,7 @@
 import { CASE_TABLES, clearedFor, visibleTo } from '../access/access.js';
 import type { Principal } from '../auth/principal.js';
 import type { Position } from '../common/pagination.js';
+import { earlyEnd, textBytes } from '../database/page-bytes.js';
 import { SqlParams } from '../database/sql.js';
 import type { Sql } from '../database/sql.js';
 import { DONE_SQL, TASK_SQL, taskCleared } from './task-sql.js';
@@ -20,6 +21,7 @@ const SORTS: Readonly<Record<string, readonly [sql: string, type: string]>> = {
 export interface ListedTask {
   readonly task: Task;
   readonly sort: string;
+  readonly isBeyond: boolean;
 }
 
 function filterConditions(principal: Principal, filter: TaskFilter, params: SqlParams): string[] {
@@ -74,14 +76,18 @@ export async function listTasks(
     );
   }
   const limit = `LIMIT ${params.add(page.limit + 1, 'int')}`;
+  const orderBy = (rows: string) =>
+    `ORDER BY ${rows}.sort_value ${direction}, ${rows}.id ${direction}`;
   const read = (
     scope: string,
   ) => `SELECT t.id, ${column} AS sort_value FROM tasks t JOIN cases k ON k.id = t.case_id
     WHERE ${scope} AND ${conditions.join(' AND ')} ORDER BY ${column} ${direction}, t.id ${direction} ${limit}`;
   const seen = principal.everyOrganization ? read('true') : readOfTenants(principal, params, read);
   return sql<ListedTask>(
-    `SELECT ${TASK_SQL} AS task, page.sort_value::text AS sort FROM (${seen}) page JOIN tasks t ON t.id = page.id
-     ORDER BY page.sort_value ${direction}, page.id ${direction} ${limit}`,
+    `SELECT ${TASK_SQL} AS task, t.sort_value::text AS sort, t.is_beyond AS "isBeyond"
+     FROM (SELECT t.*, page.sort_value, ${earlyEnd([textBytes('t.description')], orderBy('page'))}
+           FROM (SELECT x.* FROM (${seen}) x ${orderBy('x')} ${limit}) page JOIN tasks t ON t.id = page.id) t
+     WHERE t.is_read ${orderBy('t')}`,
     params.values,
   );
 }

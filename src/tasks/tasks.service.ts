@@ -15,6 +15,7 @@ import type { AppError } from '../common/errors.js';
 import type { Precondition } from '../common/etag.js';
 import { COUNT_MAX, Cursors, Page } from '../common/pagination.js';
 import { Database } from '../database/database.service.js';
+import { shownOf } from '../database/page-bytes.js';
 import { sqlIn } from '../database/sql.js';
 import type { Tx } from '../database/sql.js';
 import { openParent } from '../records/parent.js';
@@ -241,7 +242,7 @@ export class TasksService {
       listTasks(sql, principal, filter, { limit: query.limit, sort: query.sort, after }),
       query.count ? countTasks(sql, principal, filter, COUNT_MAX + 1) : null,
     ]);
-    return Page.of(found, query, count, (last) =>
+    return Page.of(found, { limit: shownOf(found, query.limit) }, count, (last) =>
       this.cursors.encode(name, bound, [last.sort, last.task.id]),
     ).map((row) => row.task);
   }

@@ -176,6 +176,23 @@ describe('GET /audit', () => {
     expect(await list({ [name]: none }, agent)).toEqual([]);
   });
 
+  it('has fewer entries on a page where their changes are long, and all of them on its pages', async () => {
+    const id = await createAlert();
+    for (let index = 0; index < 18; index++) {
+      const description = `${index} `.repeat(300_000);
+      expect((await http.patch(`/api/alerts/${id}`).send({ description })).status).toBe(200);
+    }
+    const path = `/api/audit?targetId=${id}&limit=1000&sort=at`;
+    const first = await http.get(path);
+    expect(first.status).toBe(200);
+    expect((first.body as AuditEntry[]).length).toBeLessThan(19);
+    const all = await readAll<AuditEntry>(http, path);
+    expect(all.map(({ action }) => action)).toEqual([
+      'alert.created',
+      ...Array.from({ length: 18 }, () => 'alert.updated'),
+    ]);
+  });
+
   it('filters by time, from an instant on and before another', async () => {
     const { agent } = await withChain(4);
     const all = (await list({ sort: 'at' }, agent)).map(({ at }) => at);

@@ -942,3 +942,17 @@ describe('the declarations that count', () => {
     ok(await send({ n: 1 }));
   });
 });
+
+describe.each(['alert', 'case'] as const)('many custom fields of a %s', (kind) => {
+  it('are refused as they outgrow what one request could bring, and can be removed', async () => {
+    const { agent } = await fresh();
+    const large = 'x'.repeat(1_500_000);
+    const { id } = await record(kind, { first: large }, agent);
+    const change = (customFields: object) =>
+      agent.patch(`/api/${kind}s/${id}`).send({ customFields });
+    expectInvalid(await change({ second: large }), ['customFields']);
+    expect(Object.keys(await fieldsOf(kind, id, agent))).toEqual(['first']);
+    ok(await change({ first: null, second: large }));
+    expect(Object.keys(await fieldsOf(kind, id, agent))).toEqual(['second']);
+  });
+});

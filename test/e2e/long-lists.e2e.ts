@@ -10,7 +10,7 @@ import {
   linkOrganizations,
 } from '../factories.js';
 import type { Tenant } from '../factories.js';
-import { readAll } from '../outcomes.js';
+import { nextLink, readAll } from '../outcomes.js';
 
 /** More than a list looks at before it gathers all that match (src/access/visible-list.ts). */
 const OWNED = 4_500;
@@ -222,4 +222,26 @@ it('is nothing of this to a stranger', async () => {
     }
   await api.db.rows('UPDATE alerts SET visible_to_all_organizations = false');
   await api.db.rows('UPDATE cases SET visible_to_all_organizations = false');
+});
+
+describe.each(KINDS)('a list of large records: $path', ({ path }) => {
+  it('has fewer of them on a page, and all of them on its pages', async () => {
+    const fresh = await createTenant(api.db);
+    const http = api.http(fresh.key);
+    const titles = Array.from({ length: 22 }, (_, index) => `Large ${index}`);
+    for (const title of titles) {
+      const body = { title, description: 'd '.repeat(500_000), statusValue: 'new', severity: 1 };
+      expect((await http.post(path).send(body)).status).toBe(200);
+    }
+    const large = async (query: string) =>
+      (await readAll<Alert>(http, `${path}?organizationId=${fresh.organizationId}&${query}`)).map(
+        ({ title }) => title,
+      );
+    const first = await http.get(`${path}?limit=1000&organizationId=${fresh.organizationId}`);
+    expect(first.status).toBe(200);
+    expect((first.body as unknown[]).length).toBeLessThan(22);
+    expect(nextLink(first)).toBeDefined();
+    expect(await large('limit=1000&sort=createdAt')).toEqual(titles);
+    expect(await large('limit=3&sort=-createdAt')).toEqual([...titles].reverse());
+  });
 });

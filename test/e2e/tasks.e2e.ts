@@ -494,3 +494,17 @@ describe('GET /tasks', () => {
     expectInvalid(await http.get(`/api/tasks?${query}`), [path]);
   });
 });
+
+describe('a list of large tasks', () => {
+  it('has fewer of them on a page, and all of them on its pages', async () => {
+    const caseId = await makeCase();
+    const ids: string[] = [];
+    for (let index = 0; index < 20; index++)
+      ids.push((await addTask(caseId, { description: 'd '.repeat(500_000) })).id);
+    const path = `/api/tasks?caseId=${caseId}&limit=1000&sort=createdAt`;
+    const first = await http.get(path);
+    expect(first.status).toBe(200);
+    expect((first.body as Task[]).length).toBeLessThan(20);
+    expect((await readAll<Task>(http, path)).map(({ id }) => id)).toEqual(ids);
+  });
+});
