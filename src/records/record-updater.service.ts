@@ -224,8 +224,8 @@ export class RecordUpdater {
   }
 }
 
-/** The custom fields of a record hold no more than one request could bring: updates add to what is there. */
-const CUSTOM_FIELDS_BYTES = 2 * 1024 * 1024;
+/** The custom fields of a record grow with each update that adds some, to no more than the largest request brings. */
+const CUSTOM_FIELDS_BYTES = 16 * 1024 * 1024;
 
 const bytesOf = (value: object) => Buffer.byteLength(JSON.stringify(value));
 
