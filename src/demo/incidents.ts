@@ -7,7 +7,7 @@ import { RECIPES, makeScene } from './recipes.js';
 import type { Recipe, Scene } from './recipes.js';
 import type { PlannedCase, Step } from './steps.js';
 import { RESPONSE, ROOT_CAUSES, TEMPLATES, TENANTS, TRIAGE, personOf, slaOf } from './tenants.js';
-import type { TenantKey } from './tenants.js';
+import type { TemplateKey, TenantKey } from './tenants.js';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
@@ -145,6 +145,7 @@ function planIncident(
     title: recipe.incident(scene),
     severity,
     template: recipe.template,
+    recipe: recipe.key,
   };
   const found = planAlerts(random, time, { recipe, scene, severity, openedMs, campaign });
   const work = twinOf
@@ -384,7 +385,7 @@ function taskSteps(random: Random, { planned, lead, at, staysOpen }: Plot): Step
 const TASK_NOTES = [
   'Two mailboxes are on hold for legal; asked the owner.',
   'Done for the clients, servers follow tonight.',
-  'The host was offline, isolation is queued.',
+  'Waiting for an answer of the owner until tomorrow.',
 ] as const;
 
 /** What colleagues say to each other about a case. */
@@ -472,28 +473,69 @@ function closing(random: Random, { planned, lead, at, scene }: Plot): Step {
   const statusValue = random.weighted(['resolved', 'false-positive', 'other'], (value) =>
     value === 'resolved' ? 80 : 10,
   );
-  const rootCause =
-    statusValue === 'false-positive' ? 'No incident' : random.pick(ROOT_CAUSES.slice(0, 4));
-  const resolutionSummary = summary(random, statusValue, rootCause, scene);
+  const end = ENDS[planned.recipe] ?? ENDS_OF[planned.template];
+  const isNothing = statusValue === 'false-positive';
+  const rootCause = isNothing ? 'No incident' : end.rootCause;
+  const resolutionSummary = isNothing
+    ? `No incident: ${NOTHING[planned.template](scene)}`
+    : `**Cause:** ${rootCause.toLowerCase()}.\n\n**Measures:** ${end.measures(scene)}\n\n**Reach:** the indicators were looked for in all of ${scene.tenant.name}; no further findings.`;
   const fields = { statusValue, rootCause, resolutionSummary };
   return { do: 'change-case', atMs: at(1), by: lead, case: planned, fields };
 }
 
-function summary(
-  random: Random,
-  status: string,
-  rootCause: string,
-  { victim, attacker, tenant }: Scene,
-): string {
-  if (status === 'false-positive')
-    return `No incident: ${victim.name} confirmed the activity, and it fits the change calendar. The rule was narrowed.`;
-  const measures = random.pick([
-    `${victim.host} was isolated and reinstalled; the account was reset.`,
-    `Blocked ${attacker.domain} and ${attacker.address} at proxy and mail gateway.`,
-    'Sessions revoked, password and second factor renewed, mailbox rules removed.',
-  ]);
-  return `**Cause:** ${rootCause.toLowerCase()}.\n\n**Measures:** ${measures}\n\n**Reach:** the indicators were looked for in all of ${tenant.name}; no further findings.`;
+/** How an incident came about, and what was done. */
+interface End {
+  readonly rootCause: (typeof ROOT_CAUSES)[number];
+  readonly measures: (scene: Scene) => string;
 }
+
+const ENDS_OF: Readonly<Record<TemplateKey, End>> = {
+  phishing: {
+    rootCause: 'User action',
+    measures: ({ attacker }) =>
+      `The mails were removed from all mailboxes; ${attacker.sender} and ${attacker.domain} are blocked at the gateway.`,
+  },
+  malware: {
+    rootCause: 'User action',
+    measures: ({ victim, attacker }) =>
+      `${victim.host} was isolated and reinstalled, the account reset; ${attacker.domain} and ${attacker.address} are blocked.`,
+  },
+  account: {
+    rootCause: 'Stolen credentials',
+    measures: () => 'Sessions revoked, password and second factor renewed, mailbox rules removed.',
+  },
+  data: {
+    rootCause: 'Misconfiguration',
+    measures: () => 'The exposure was closed, and the access logs read: nobody else had come.',
+  },
+};
+
+/** Where the template alone does not tell. */
+const ENDS: Readonly<Partial<Record<string, End>>> = {
+  'web-shell': {
+    rootCause: 'Missing patch',
+    measures: ({ server, attacker }) =>
+      `${server} was taken off the network, rebuilt from a clean image and patched; ${attacker.address} is blocked.`,
+  },
+  'ransomware-canary': {
+    rootCause: 'Stolen credentials',
+    measures: ({ server, victim }) =>
+      `${server} was isolated and restored from the backup of the night; the account of ${victim.name} was reset.`,
+  },
+  'cloud-exfiltration': {
+    rootCause: 'User action',
+    measures: ({ victim }) =>
+      `The service deleted the upload; ${victim.name} was spoken to, and the service is blocked at the proxy.`,
+  },
+};
+
+const NOTHING: Readonly<Record<TemplateKey, (scene: Scene) => string>> = {
+  phishing: () => 'the mails were an exercise of the awareness team.',
+  malware: ({ victim }) =>
+    `${victim.name} ran a script of the administrators, and it fits the change calendar. The rule was narrowed.`,
+  account: ({ victim }) => `${victim.name} confirmed the sign-ins, made on a business trip.`,
+  data: () => 'the data is meant to be public, as its owner confirmed.',
+};
 
 /** A log as an analyst attaches it. */
 function evidence(

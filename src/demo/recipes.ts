@@ -19,7 +19,10 @@ export interface Attacker {
   readonly domain: string;
   readonly sender: string;
   readonly sha256: string;
+  /** What comes with a mail. */
   readonly file: string;
+  /** What runs on a host. */
+  readonly program: string;
 }
 
 /** Where and by whom something happens. */
@@ -401,7 +404,7 @@ export const RECIPES: readonly Recipe[] = [
         description: told('A decoy file that nobody uses was overwritten and renamed.', {
           Host: server,
           File: `D:\\Shares\\_canary\\budget.xlsx${extension}`,
-          Process: attacker.file,
+          Process: attacker.program,
           Account: victim.account,
           'Files renamed in a minute': random.integer(12, 900),
         }),
@@ -409,7 +412,7 @@ export const RECIPES: readonly Recipe[] = [
           host(server),
           host(victim.host),
           bad('hash', attacker.sha256),
-          bad('filename', attacker.file),
+          bad('filename', attacker.program),
           bad('ip', attacker.address),
         ],
       };
@@ -488,20 +491,20 @@ export const RECIPES: readonly Recipe[] = [
     incident: ({ victim }) => `Credential dumping on ${victim.host}`,
     find(random, { victim, attacker }) {
       return {
-        title: `LSASS memory read by ${attacker.file} on ${victim.host}`,
+        title: `LSASS memory read by ${attacker.program} on ${victim.host}`,
         description: told(
           'A process opened the memory of LSASS with rights that only credential theft needs.',
           {
             Host: victim.host,
             Account: victim.account,
-            Process: attacker.file,
+            Process: attacker.program,
             'Access mask': random.pick(['0x1010', '0x1410', '0x1FFFFF']),
             Signed: 'no',
           },
         ),
         observables: [
           host(victim.host),
-          bad('filename', attacker.file),
+          bad('filename', attacker.program),
           bad('hash', attacker.sha256),
         ],
       };
@@ -532,14 +535,14 @@ export const RECIPES: readonly Recipe[] = [
           {
             Host: victim.host,
             Task: name,
-            Action: `C:\\ProgramData\\${attacker.file}`,
+            Action: `C:\\ProgramData\\${attacker.program}`,
             Author: victim.account,
           },
         ),
         observables: [
           host(victim.host),
           bad('hash', attacker.sha256),
-          { dataType: 'filename', data: attacker.file },
+          { dataType: 'filename', data: attacker.program },
           {
             dataType: 'registry',
             data: `HKLM\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\Schedule\\TaskCache\\Tree\\${name}`,
@@ -712,14 +715,8 @@ export function makeAttacker(random: Random): Attacker {
     domain,
     sender: `${random.pick(['service', 'no-reply', 'accounts', 'hr', 'billing'])}@${domain}`,
     sha256: random.hex(64),
-    file: random.pick([
-      'invoice_4471.docm',
-      'rechnung.xlsm',
-      'updater.exe',
-      'svch0st.exe',
-      'setup_x64.msi',
-      'scan_0093.iso',
-    ]),
+    file: random.pick(['invoice_4471.docm', 'rechnung.xlsm', 'setup_x64.msi', 'scan_0093.iso']),
+    program: random.pick(['updater.exe', 'svch0st.exe', 'helper64.exe', 'onesync.exe']),
   };
 }
 

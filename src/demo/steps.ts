@@ -9,6 +9,8 @@ export interface PlannedCase {
   readonly title: string;
   readonly severity: number;
   readonly template: TemplateKey;
+  /** The key of the recipe that it began with. */
+  readonly recipe: string;
 }
 
 /** A task of a case, by its place among those of the template. */

@@ -47,6 +47,7 @@ export async function withApplication<T>(
 ): Promise<T> {
   const secrets = loadSecrets(environment);
   const database = await openDatabase(environment, secrets, prepare !== undefined);
+  const leave = leaving(database);
   try {
     const config = new AppConfig({ ...environment, DATABASE_URL: database.url }, secrets);
     await prepare?.(config);
@@ -60,8 +61,24 @@ export async function withApplication<T>(
       await app.close();
     }
   } finally {
+    leave.abort();
     await database.close();
   }
+}
+
+/** Ends the program on a signal, with the database that it started; what was not committed is undone by that. */
+function leaving(database: OpenDatabase): AbortController {
+  const ended = new AbortController();
+  const signals = { SIGINT: 130, SIGTERM: 143 } as const;
+  for (const [signal, exitCode] of Object.entries(signals)) {
+    const stop = () => {
+      process.stderr.write('\nStopping: what was not finished is undone.\n');
+      void database.close().finally(() => process.exit(exitCode));
+    };
+    process.once(signal, stop);
+    ended.signal.addEventListener('abort', () => process.off(signal, stop));
+  }
+  return ended;
 }
 
 interface OpenDatabase {
