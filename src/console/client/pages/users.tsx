@@ -6,7 +6,7 @@ import { useAnnounce } from '../announcer.js';
 import { getPage, patch, post, remove } from '../api.js';
 import { CopyField } from '../copy.js';
 import { Confirmation, Dialog } from '../dialog.js';
-import { Field, FormMessage, textOf, useSubmission } from '../form.js';
+import { Field, FormMessage, textOf, textsOf, useSubmission } from '../form.js';
 import { fromNow, fullInstant } from '../format.js';
 import { PAP_LABELS, ROLE_LABELS, TIER_LABELS, TLP_LABELS } from '../labels.js';
 import { Loading, useList, useLoaded } from '../loading.js';
@@ -210,7 +210,7 @@ function PersonDialog({ person, onSaved, onClose }: PersonDialogProps) {
   const [created, setCreated] = useState<UserWithPassword | null>(null);
   const organizations = useLoaded(() => getPage<Organization>('/api/organizations?limit=1000'));
   const { errors, message, isBusy, onSubmit } = useSubmission(async (data) => {
-    const body = bodyOf(data);
+    const body = bodyOf(data, person);
     if (person) {
       const { email } = await patch<UserDetail>(`/api/users/${person.id}`, body);
       onSaved();
@@ -371,16 +371,24 @@ function Ceiling({ label, name, names, chosen, errors }: CeilingProps) {
   );
 }
 
-function bodyOf(data: FormData): object {
+function bodyOf(data: FormData, before: UserDetail | null): object {
   return {
     email: textOf(data, 'email'),
     firstName: textOf(data, 'firstName'),
     lastName: textOf(data, 'lastName'),
     role: textOf(data, 'role'),
-    organizations: data.getAll('organizations'),
+    organizations: chosenOrganizations(data, before),
     tlpMax: Number(textOf(data, 'tlpMax')),
     papMax: Number(textOf(data, 'papMax')),
   };
+}
+
+/** Those of before in their order, as the first is where the person is at home, then the others. */
+function chosenOrganizations(data: FormData, before: UserDetail | null): string[] {
+  const chosen = textsOf(data, 'organizations');
+  const held = before?.organizations.map(({ id }) => id) ?? [];
+  const stay = held.filter((id) => chosen.includes(id));
+  return [...stay, ...chosen.filter((id) => !stay.includes(id))];
 }
 
 function rankOf(role: Role): number {
