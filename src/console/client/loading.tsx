@@ -41,25 +41,28 @@ interface List<T> {
   readonly replace: (item: T) => void;
 }
 
-/** A list, page by page. */
+/** A list, page by page; an answer that was overtaken is dropped. */
 export function useList<T extends { readonly id: string }>(path: string): List<T> {
   const [items, setItems] = useState<readonly T[] | null>(null);
   const [next, setNext] = useState<string | null>(null);
   const [error, setError] = useState<string | null>(null);
-  const read = useCallback((from: string, before: readonly T[]) => {
+  const turn = useRef(0);
+  const read = useCallback((from: string, isMore: boolean) => {
+    const mine = ++turn.current;
     getPage<T>(from).then(
       (page) => {
-        setItems([...before, ...page.items]);
+        if (mine !== turn.current) return;
+        setItems((shown) => (isMore ? [...(shown ?? []), ...page.items] : page.items));
         setNext(page.next);
         setError(null);
       },
       (reason: unknown) => {
-        setError(messageOf(reason));
+        if (mine === turn.current) setError(messageOf(reason));
       },
     );
   }, []);
   const reload = useCallback(() => {
-    read(path, []);
+    read(path, false);
   }, [path, read]);
   useEffect(reload, [reload]);
   return {
@@ -67,7 +70,7 @@ export function useList<T extends { readonly id: string }>(path: string): List<T
     error,
     hasMore: next !== null,
     more: () => {
-      if (next !== null) read(next, items ?? []);
+      if (next !== null) read(next, true);
     },
     reload,
     replace: (item) => {
