@@ -24,6 +24,9 @@ export class SignOfLife {
       ...settings,
       stream: () => this.socket,
       connectionTimeoutMillis: 0,
+      keepAlive: true,
+      // Firewalls forget connections that say nothing for some minutes, and drop what comes on them later.
+      keepAliveInitialDelayMillis: 30_000,
       application_name: 'casebender-watch',
     });
     this.client.on('error', () => (this.hasFailed = true));
