@@ -18,14 +18,24 @@ const lineSchema = z.looseObject({
  * A chain may begin anywhere in it, and end anywhere: what lies between is complete.
  */
 export async function verifyExport(path: string): Promise<AuditVerdict> {
+  const file = await open(path);
+  try {
+    return await verifyLines(file.readLines());
+  } finally {
+    await file.close();
+  }
+}
+
+async function verifyLines(lines: AsyncIterable<string>): Promise<AuditVerdict> {
   const walks = new Map<string | null, ChainWalk>();
   let entries = 0;
-  const file = await open(path);
-  for await (const text of file.readLines()) {
+  for await (const text of lines) {
     if (text === '') continue;
     const line = readLine(text);
-    if (!line)
-      return broken(entries, null, `Line ${entries + 1} is no entry of an export as JSON lines.`);
+    if (!line) {
+      const reason = `Line ${entries + 1} is no entry of an export as JSON lines.`;
+      return { valid: false, entries, firstBreak: { id: null, seq: null, reason } };
+    }
     const { organizationId } = line;
     const walk = walks.get(organizationId) ?? new ChainWalk(line);
     walks.set(organizationId, walk);
@@ -42,8 +52,4 @@ function readLine(text: string): z.output<typeof lineSchema> | null {
   } catch {
     return null;
   }
-}
-
-function broken(entries: number, id: string | null, reason: string): AuditVerdict {
-  return { valid: false, entries, firstBreak: { id, seq: null, reason } };
 }
