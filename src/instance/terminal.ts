@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { ApiKeysService } from '../api-keys/api-keys.service.js';
 import { createApiKeySchema } from '../api-keys/api-keys.schema.js';
 import { verifyExport } from '../audit/audit-file.js';
+import { AuditSealer } from '../audit/audit-sealer.service.js';
 import { AuditVerification } from '../audit/audit-verification.service.js';
 import type { AuditVerdict } from '../audit/audit.schema.js';
 import { scopesOfRole } from '../auth/scopes.js';
@@ -164,6 +165,11 @@ async function verifyAudit(
   _options: Options,
   print: (text: string) => void,
 ): Promise<boolean> {
+  // What a stopped server left to be sealed is no fault; what cannot be sealed is one, which the verdict names.
+  await app
+    .get(AuditSealer)
+    .sealAll()
+    .catch(() => undefined);
   let next = PROGRESS_ENTRIES;
   const verdict = await app.get(AuditVerification).verify(EVERYTHING, {
     onProgress: (entries, of) => {

@@ -33,10 +33,15 @@ describe('npm run demo', () => {
   let demo: Awaited<ReturnType<typeof filled>>;
   let api: TestApp;
   let admin: Agent;
+  /** Before a server has run. */
+  let unsealed: object[];
 
   beforeAll(async () => {
     demo = await filled('demo');
     await demo.run();
+    const db = new TestDatabase(demo.url);
+    unsealed = await db.rows('SELECT id FROM audit_entries WHERE seq IS NULL');
+    await db.close();
     api = await startTestApp({ DATABASE_URL: demo.url });
     admin = api.http(api.adminKey);
   }, 120_000);
@@ -122,6 +127,10 @@ describe('npm run demo', () => {
     );
     expect(entries.count).toBeGreaterThan(300);
     expect(entries.first.getTime()).toBeGreaterThanOrEqual(startedAt.getTime() - 1_000);
+  });
+
+  it('leaves no audit entry to be sealed', () => {
+    expect(unsealed).toEqual([]);
   });
 
   it('writes histories in the order of their times', async () => {
