@@ -6,6 +6,7 @@ import { sealAfter } from './audit-chain.js';
 import { beginChains, readUnsealed, writeSeals } from './audit-trail.queries.js';
 import type { OpenChain, SealedInto, Unsealed } from './audit-trail.queries.js';
 import type { UnsealedEntry } from './audit.schema.js';
+import { inTurns } from './turns.js';
 
 /** An entry is sealed within a second (spec/behaviour.md §9). */
 const EVERY_MS = 250;
@@ -70,25 +71,26 @@ export class AuditSealer implements OnApplicationBootstrap, BeforeApplicationShu
       ({ entries, chains, hasMore } = await readUnsealed(sql, which));
     }
     if (entries.length === 0) return { missed: 0, hasMore };
-    const { seals, ends } = sealInto(chains, entries);
+    const { seals, ends } = await sealInto(chains, entries);
     return { missed: entries.length - (await writeSeals(sql, seals, ends)), hasMore };
   }
 }
 
 /** The seals of entries, each after the one before it in its chain, and where the chains then end. */
-function sealInto(
+async function sealInto(
   chains: readonly OpenChain[],
   entries: readonly UnsealedEntry[],
-): { seals: SealedInto[]; ends: OpenChain[] } {
+): Promise<{ seals: SealedInto[]; ends: OpenChain[] }> {
   // In one order for every process, so that none waits in a circle.
   const ordered = [...chains].sort((a, b) => a.id - b.id);
   const ends = new Map(ordered.map((chain) => [chain.organizationId, chain]));
-  const seals = entries.flatMap((entry) => {
+  const seals: SealedInto[] = [];
+  for await (const entry of inTurns(entries)) {
     const chain = ends.get(entry.organizationId);
-    if (!chain) return [];
+    if (!chain) continue;
     const { id, seq, hash, previousHash } = sealAfter(chain, entry);
     ends.set(entry.organizationId, { ...chain, seq, hash });
-    return [{ id, chainId: chain.id, seq, hash, previousHash }];
-  });
+    seals.push({ id, chainId: chain.id, seq, hash, previousHash });
+  }
   return { seals, ends: [...ends.values()] };
 }

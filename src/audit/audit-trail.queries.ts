@@ -225,7 +225,7 @@ interface UnsealedBatch {
   readonly chains: readonly OpenChain[];
 }
 
-/** What is hashed between two turns of the event loop: a few milliseconds, also where changes are long. */
+/** Entries that are sealed at once, and what their changes may take as they are stored, which is compressed. */
 const SEALED_AT_ONCE = 250;
 const SEALED_BYTES = 262_144;
 

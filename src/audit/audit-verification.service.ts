@@ -1,4 +1,3 @@
-import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { unavailable } from '../common/errors.js';
 import { Database } from '../database/database.service.js';
@@ -7,9 +6,7 @@ import { ChainWalk } from './audit-chain.js';
 import { findStray, readChains, sealedEntries } from './audit-trail.queries.js';
 import type { AuditScope } from './audit-trail.queries.js';
 import type { AuditVerdict } from './audit.schema.js';
-
-/** Entries that are hashed between two turns of the event loop. */
-const ENTRIES_A_TURN = 50;
+import { inTurns } from './turns.js';
 
 /** What a verification is told of and tells on its way. */
 interface Walk {
@@ -41,8 +38,7 @@ export class AuditVerification {
       const walk = new ChainWalk();
       for await (const batch of sealedEntries(sql, chain)) {
         if (signal?.aborted) throw unavailable('Nobody waits for the verdict any more.');
-        for (const [index, entry] of batch.entries()) {
-          if (index % ENTRIES_A_TURN === ENTRIES_A_TURN - 1) await yieldToOthers();
+        for await (const entry of inTurns(batch)) {
           const firstBreak = walk.take(entry);
           if (firstBreak) return { valid: false, entries, firstBreak };
           entries++;
