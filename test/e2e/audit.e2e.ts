@@ -491,15 +491,18 @@ describe('GET /audit/verify', () => {
     const writers = Array.from({ length: 6 }, async () => {
       while (!isOver) await createAlert(agent);
     });
-    let entries = 0;
-    while (entries < 60) {
-      const verdict = await verify(agent);
-      expect(verdict).toMatchObject({ valid: true, firstBreak: null });
-      expect(verdict.entries).toBeGreaterThanOrEqual(entries);
-      ({ entries } = verdict);
+    try {
+      let entries = 0;
+      while (entries < 60) {
+        const verdict = await verify(agent);
+        expect(verdict).toMatchObject({ valid: true, firstBreak: null });
+        expect(verdict.entries).toBeGreaterThanOrEqual(entries);
+        ({ entries } = verdict);
+      }
+    } finally {
+      isOver = true;
+      await Promise.all(writers);
     }
-    isOver = true;
-    await Promise.all(writers);
   });
 
   it('holds few entries at once where their changes are long', async () => {
