@@ -372,6 +372,7 @@ function Ceiling({ label, name, names, chosen, errors }: CeilingProps) {
 }
 
 function bodyOf(data: FormData, before: UserDetail | null): object {
+  const papMax = Number(textOf(data, 'papMax'));
   return {
     email: textOf(data, 'email'),
     firstName: textOf(data, 'firstName'),
@@ -379,7 +380,8 @@ function bodyOf(data: FormData, before: UserDetail | null): object {
     role: textOf(data, 'role'),
     organizations: chosenOrganizations(data, before),
     tlpMax: Number(textOf(data, 'tlpMax')),
-    papMax: Number(textOf(data, 'papMax')),
+    // A PAP of 4 means RED as well, and stays what it is.
+    papMax: PAP_LABELS[papMax] === 'RED' ? Math.max(papMax, before?.papMax ?? 0) : papMax,
   };
 }
 
