@@ -44,7 +44,7 @@ const expirySchema = instantInput
 
 const scopesSchema = z
   .array(scopeSchema)
-  .min(1)
+  .min(1, 'choose at least one scope')
   .max(50)
   .transform((scopes) => [...new Set(scopes)]);
 

@@ -60,6 +60,8 @@ function focusFirst(form: HTMLFormElement, names: readonly string[]): void {
       continue;
     element.closest('details')?.setAttribute('open', '');
     element.focus();
+    // The message stands below a long choice, out of sight.
+    element.closest('fieldset')?.querySelector('.field-error')?.scrollIntoView({ block: 'center' });
     return;
   }
 }
