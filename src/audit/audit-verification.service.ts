@@ -16,19 +16,37 @@ interface Walk {
   readonly onProgress?: (entries: number, of: number) => void;
 }
 
+/** A walk reads whole chains: a crowd of them must not take the machine. */
+const AT_ONCE_MAX = 2;
+
 /** Proves that the chains of the audit trail are as they were sealed. */
 @Injectable()
 export class AuditVerification {
+  private walks = 0;
+
   constructor(private readonly database: Database) {}
 
   /**
    * Walks the chains of a scope as they are at this moment, and names the first break.
    *
    * What is sealed by then never changes, so that no transaction is held while it is read.
+   *
+   * @throws AppError `UNAVAILABLE` while two are under way already, or when nobody waits any more.
    */
-  async verify(
+  async verify(scope: AuditScope & TransactionOwner, walk: Walk = {}): Promise<AuditVerdict> {
+    if (this.walks >= AT_ONCE_MAX)
+      throw unavailable('The audit trail is being checked already. Try again when that is done.');
+    this.walks++;
+    try {
+      return await this.walk(scope, walk);
+    } finally {
+      this.walks--;
+    }
+  }
+
+  private async walk(
     scope: AuditScope & TransactionOwner,
-    { signal, onProgress }: Walk = {},
+    { signal, onProgress }: Walk,
   ): Promise<AuditVerdict> {
     const sql = this.database.sqlFor(scope);
     const chains = await readChains(sql, scope);

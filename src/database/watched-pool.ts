@@ -4,6 +4,8 @@ import { SignOfLife } from './sign-of-life.js';
 /** A connection in use for longer than this is a reason to ask whether the server still answers. */
 const DOUBT_MS = 800;
 const PAUSE_MS = 200;
+/** While nothing is in doubt, a server that refuses connections is not asked for one more often than this. */
+const REOPEN_MS = 2_000;
 
 type Callback = Parameters<pg.Pool['connect']>[0];
 
@@ -23,6 +25,7 @@ export class WatchedPool extends pg.Pool {
   private isSilent = false;
   private timer: NodeJS.Timeout | null = null;
   private signOfLife: SignOfLife | null = null;
+  private openedMs = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly settings: pg.PoolConfig) {
     super(settings);
@@ -78,12 +81,17 @@ export class WatchedPool extends pg.Pool {
   }
 
   private async watch(): Promise<void> {
-    const doubtfulMs = performance.now() - DOUBT_MS;
-    if (!this.signOfLife?.isUsable) this.signOfLife = new SignOfLife(this.settings);
+    const nowMs = performance.now();
+    const doubtfulMs = nowMs - DOUBT_MS;
     const since = [...this.busySince.values(), ...this.waitingSince.values()];
     const isDoubtful = this.heardMs < doubtfulMs && since.some((ms) => ms < doubtfulMs);
-    if (this.isSilent || isDoubtful) {
-      this.isSilent = !(await this.signOfLife.comes());
+    const isAsked = this.isSilent || isDoubtful;
+    if (!this.signOfLife?.isUsable && (isAsked || nowMs - this.openedMs > REOPEN_MS)) {
+      this.signOfLife = new SignOfLife(this.settings);
+      this.openedMs = nowMs;
+    }
+    if (isAsked) {
+      this.isSilent = !(await this.signOfLife?.comes());
       if (this.isSilent) this.giveUp();
     }
     if (this.timer) this.schedule();
