@@ -44,11 +44,11 @@ export class Database implements OnApplicationShutdown {
     });
   }
 
-  /** Runs one statement on the pool, prepared once per connection. */
+  /** Runs one statement on the pool, prepared once per connection; not under an empty name. */
   readonly sql: Sql = async <Row>(statement: string, values: readonly unknown[], name?: string) => {
     const prepared =
-      name === undefined
-        ? { name: this.nameOf(statement), text: statement }
+      name === undefined || name === ''
+        ? { name: name ?? this.nameOf(statement), text: statement }
         : this.named(name, statement);
     const query = { ...prepared, values: values as unknown[] };
     const result = await repeatedly(() => this.pool.query(query));

@@ -9,7 +9,7 @@ export type Tx = Prisma.TransactionClient;
  * Runs one hand-written statement: on the pool, or inside a transaction.
  *
  * A name stands for the one text it was first used with, which spares a hot statement the hashing
- * of what has just been put together again.
+ * of what has just been put together again. An empty name is for a text that is never the same again.
  */
 export type Sql = <Row>(
   statement: string,

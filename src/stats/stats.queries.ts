@@ -68,11 +68,20 @@ function visibleTasks(
   ];
 }
 
+/**
+ * An instant written out: PostgreSQL plans by how much a window holds, which it cannot tell of a parameter.
+ *
+ * Such a statement is never the same again, and not prepared.
+ */
+const literal = (instant: string) => `'${new Date(instant).toISOString()}'::timestamptz`;
+
+const UNPREPARED = '';
+
 /** The conditions that `r` was created in the window. */
-function createdIn({ from, to }: StatsWindow, params: SqlParams): ListCondition[] {
+function createdIn({ from, to }: StatsWindow): ListCondition[] {
   const bounds = [
-    { column: 'created_at', operator: '>=', value: params.add(from, 'timestamptz') },
-    { column: 'created_at', operator: '<', value: params.add(to, 'timestamptz') },
+    { column: 'created_at', operator: '>=', value: literal(from) },
+    { column: 'created_at', operator: '<', value: literal(to) },
   ] as const;
   return bounds.map((bound) => ({
     text: `r.${bound.column} ${bound.operator} ${bound.value}`,
@@ -123,7 +132,7 @@ export function countCreated(
   const params = new SqlParams();
   const columns = `${value} AS value, ${secondsTo(beganAt)} AS acknowledge,
     ${secondsTo(`least(${beganAt}, ${endedAt})`)} AS triage, ${secondsTo(endedAt)} AS resolve`;
-  const conditions = [...createdIn(window, params), ...inStages(stages, params)];
+  const conditions = [...createdIn(window), ...inStages(stages, params)];
   const seen = rows(principal, params, conditions, columns);
   const counted = links
     ? `SELECT link.${links.value} AS value, count(${links.isRepeated ? 'DISTINCT seen.value' : '*'}) AS count FROM seen
@@ -156,8 +165,7 @@ export function countDone(
   groupBy: 'assignee' | 'day',
 ): Promise<Counted<AnalystStatsGroup>> {
   const params = new SqlParams();
-  const from = params.add(window.from, 'timestamptz');
-  const to = params.add(window.to, 'timestamptz');
+  const [from, to] = [literal(window.from), literal(window.to)];
   const isByDay = groupBy === 'day';
   const assigned = (
     { rows }: Kind,
@@ -219,6 +227,7 @@ async function answerOf<Group>(
     `${ctes} SELECT json_build_object('total', total, 'groups', (SELECT coalesce(json_agg(shown), '[]') FROM shown),
        'times', ${TIMES_SQL}) AS stats FROM (${measuredSql(counted)}) measured`,
     params.values,
+    UNPREPARED,
   );
   if (!row) throw new Error('A question without conditions had no answer.');
   return row.stats;
