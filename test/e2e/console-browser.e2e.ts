@@ -63,9 +63,6 @@ function inTheBrowser(): void {
     api = await startTestApp();
     tenant = await createTenant(api.db, { role: 'super-admin' });
     browser = await launchBrowser();
-    // What other tests show to everybody would be counted.
-    for (const table of ['alerts', 'cases'])
-      await api.db.rows(`UPDATE ${table} SET visible_to_all_organizations = false`);
     await addRecords(api.db, 'alerts', tenant, 12, new Date(Date.now() - 3_600_000));
     await addRecords(api.db, 'cases', tenant, 5, new Date(Date.now() - 3_600_000));
   });

@@ -220,8 +220,6 @@ it('is nothing of this to a stranger', async () => {
       const seen = await readAll<Alert>(api.http(stranger.key), `${path}?limit=100&${query()}`);
       expect(seen.every(({ visibleToAllOrganizations }) => visibleToAllOrganizations)).toBe(true);
     }
-  await api.db.rows('UPDATE alerts SET visible_to_all_organizations = false');
-  await api.db.rows('UPDATE cases SET visible_to_all_organizations = false');
 });
 
 describe.each(KINDS)('a list of large records: $path', ({ path }) => {
