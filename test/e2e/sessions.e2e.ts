@@ -4,6 +4,8 @@ import type { Alert } from '../../src/alerts/alerts.schema.js';
 import { ROLES, scopesOfRole } from '../../src/auth/scopes.js';
 import { sessionSchema } from '../../src/sessions/sessions.schema.js';
 import type { Session } from '../../src/sessions/sessions.schema.js';
+import { ChangeFeed } from '../../src/database/change-feed.js';
+import type { ChangeTopic } from '../../src/database/change-feed.js';
 import { startTestApp } from '../app.js';
 import type { Agent, TestApp } from '../app.js';
 import {
@@ -73,7 +75,14 @@ async function shift({ userId }: Person, seen: string, created: string): Promise
     `UPDATE sessions SET seen_at = now() - $2::interval, created_at = now() - $3::interval WHERE user_id = $1`,
     [userId, seen, created],
   );
-  await api.db.rows(`SELECT pg_notify('casebender_changes', 'sessions')`);
+  // The server has heard of it when it hears what was said after it.
+  const after = unique('heard');
+  const heard = new Promise<void>((resolve) => {
+    api.app.get(ChangeFeed).onChange(after as ChangeTopic, resolve);
+  });
+  for (const topic of ['sessions', after])
+    await api.db.rows(`SELECT pg_notify('casebender_changes', $1)`, [topic]);
+  await heard;
 }
 
 describe('POST /auth/login', () => {
