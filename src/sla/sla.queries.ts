@@ -37,6 +37,7 @@ interface ClockRow extends ClockFacts, Marking {
 /** A clock that was set right, and what of the case changed with it. */
 export interface SettledClock extends Marking {
   readonly id: string;
+  readonly organizationId: string;
   readonly shown: ShownClock;
   readonly changes: readonly FieldChange[];
 }
@@ -141,10 +142,10 @@ async function settleBatch(sql: Sql, caseIds: readonly string[]): Promise<Settle
     ),
   ]);
   const after = new Map(written.map(({ id, shown }) => [id, shown]));
-  return rows.map(({ id, tlp, pap, shown }) => {
+  return rows.map(({ id, organizationId, tlp, pap, shown }) => {
     const now = after.get(id);
     if (!now) throw new Error('A held case is gone.');
-    return { id, tlp, pap, shown: now, changes: changesOf(shown, now) };
+    return { id, organizationId, tlp, pap, shown: now, changes: changesOf(shown, now) };
   });
 }
 

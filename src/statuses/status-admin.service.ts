@@ -182,6 +182,19 @@ export class StatusAdminService {
           toActivities({ caseId: id }, changes, marking),
         ),
       );
+      await this.audit.record(
+        tx,
+        principal,
+        ...clocks
+          .filter(({ changes }) => changes.length > 0)
+          .map(({ id, organizationId, changes }) => ({
+            action: 'case.updated',
+            targetKind: 'case',
+            targetId: id,
+            organizationId,
+            changes,
+          })),
+      );
     }
     return to;
   }

@@ -529,6 +529,16 @@ describe('every way to close and open a case', () => {
     ).toBe(204);
     expect(await read(id)).toMatchObject({ statusValue: 'resolved', slaStatus: 'met', version: 2 });
     expect(await historyOf(id)).toEqual([statusLine('warning', 'met')]);
+    const audited = await api.db.rows<{ owner: string; changes: { field: string }[] }>(
+      `SELECT organization_id::text AS owner, changes FROM audit_entries WHERE target_id = $1 AND action = 'case.updated'`,
+      [id],
+    );
+    expect(audited.map(({ owner }) => owner)).toEqual([
+      tenant.organizationId,
+      tenant.organizationId,
+    ]);
+    const fields = audited.flatMap(({ changes }) => changes.map(({ field }) => field));
+    expect(fields).toEqual(expect.arrayContaining(['statusValue', 'slaStatus']));
     expect(await read(plain.id)).toMatchObject({ statusValue: 'resolved', ...NO_SLA });
   });
 });
