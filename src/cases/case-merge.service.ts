@@ -3,6 +3,7 @@ import { CASE_TABLES, assertCleared, assertOwner } from '../access/access.js';
 import type { Marking } from '../access/access.js';
 import { recordActivities } from '../activities/activity.js';
 import type { ActivityEvent } from '../activities/activity.js';
+import type { SettledClock } from '../sla/sla.queries.js';
 import type { FieldChange } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
@@ -161,7 +162,7 @@ export class CaseMergeService {
         toActivities({ caseId }, changes, marking),
       ),
     ]);
-    await this.record(tx, principal, merge, closed, changes, moved);
+    await this.record(tx, principal, merge, closed, changes, otherClocks, moved);
   }
 
   /** `duplicated`; where an administrator has deleted or moved that, the closed status that is always there. */
@@ -179,6 +180,7 @@ export class CaseMergeService {
     { primary, others }: Merge,
     closed: Status,
     changes: readonly FieldChange[],
+    otherClocks: readonly SettledClock[],
     moved: MovedParts,
   ): Promise<void> {
     const { organizationId } = primary;
@@ -193,6 +195,7 @@ export class CaseMergeService {
         changes: [
           { field: 'primaryCaseId', old: null, new: primary.id },
           { field: 'statusValue', old: statusValue, new: closed.value },
+          ...otherClocks.flatMap((clock) => (clock.id === id ? clock.changes : [])),
           ...moves(moved, id).map(({ field, value }) => ({ field, old: value, new: null })),
         ],
       })),
