@@ -59,7 +59,7 @@ async function readCase(id: string): Promise<CaseDetail> {
 function auditOf(id: string, action: string) {
   return api.db.rows(
     `SELECT organization_id::text AS organization, actor_id::text AS actor, changes FROM audit_entries
-     WHERE target_id = $1 AND action = $2`,
+     WHERE target_id = $1 AND action = $2 ORDER BY at, id`,
     [id, action],
   );
 }

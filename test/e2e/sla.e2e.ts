@@ -832,7 +832,7 @@ describe('a moment of the clock', () => {
     expect(await historyOf(created.id)).toEqual([statusLine('critical', 'breached', 'System')]);
     const entries = await api.db.rows(
       `SELECT action, actor_kind AS kind, actor_id AS actor, changes, organization_id::text AS organization
-       FROM audit_entries WHERE target_id = $1 AND action <> 'case.created'`,
+       FROM audit_entries WHERE target_id = $1 AND action <> 'case.created' ORDER BY at, id`,
       [created.id],
     );
     expect(entries).toEqual([
