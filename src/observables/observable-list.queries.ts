@@ -6,7 +6,7 @@ import type { Position } from '../common/pagination.js';
 import { SqlParams } from '../database/sql.js';
 import type { Sql } from '../database/sql.js';
 import { instantSql } from '../records/record-sql.js';
-import { patternOf } from '../records/text-search.js';
+import { RarestParts, hasOne, mayHaveOne } from './value-text.js';
 
 /** Which observables a list holds; each filter is a list of what may be. */
 export interface ObservableFilter {
@@ -38,19 +38,24 @@ export interface PageShape {
   readonly near?: Near;
 }
 
-/**
- * How many observables are looked at in the order of the list before all that match are gathered: more where
- * gathering takes longer.
- */
-const NEAR_ROWS = 20_000;
-const NEAR_ROWS_INDEXED = 4_000;
+/** How many observables are looked at in the order of the list before all that match are gathered. */
+interface Reach {
+  readonly first: number;
+  /** Looked at where as many matches as are asked for may be expected among them. */
+  readonly most: number;
+}
+
+/** Where gathering takes as long as reading everything, where an index finds what matches, and where its finds are checked. */
+const REACH: Reach = { first: 20_000, most: 20_000 };
+const REACH_INDEXED: Reach = { first: 4_000, most: 4_000 };
+const REACH_TEXT: Reach = { first: 2_000, most: 20_000 };
+const OF_ORGANIZATION = 'o.organization_id = org.id';
+/** The creation, where another index than that by creation finds the rows. */
+const GATHERED_AT = `(o.created_at + '0'::interval)`;
 /** What share of these matches, at most, when an index gathers all sooner than the records that hold them. */
 const RARE_SHARE = 0.005;
 /** Of how few records an organization is a guest for theirs to be read at once. */
 const FEW_RECORDS = 1_000;
-
-/** The text that `contains` looks at; the trigram index is on this very expression. */
-export const SEARCHED_TEXT = `lower(o.normalized || E'\\n' || o.data)`;
 
 const PARENTS = 'LEFT JOIN alerts a ON a.id = o.alert_id LEFT JOIN cases k ON k.id = o.case_id';
 
@@ -189,6 +194,9 @@ class ListSql {
   private readonly axis: readonly string[];
   /** The rest of what the filter asks for. */
   private readonly filters: readonly string[];
+  /** Lists of texts of each of which the value has one. */
+  private readonly texts: readonly (readonly string[])[];
+  private rarestParts: RarestParts | null = null;
   /** On which side of the cursor, and of a moment. */
   private readonly span: readonly string[];
   /** The same for what is gathered: where another index finds it, so that this one is not read as well. */
@@ -208,11 +216,11 @@ class ListSql {
       : null;
     const axis = axisOf(filter);
     this.axis = this.axisConditions(axis);
+    this.texts = [...(filter.words ?? []), ...(filter.contains ? [filter.contains] : [])];
     this.filters = this.filterConditions(axis);
     const spanOf = this.spanConditions();
     this.span = spanOf('o.created_at');
-    this.spanGathered =
-      this.isByText() || filter.tags ? spanOf(`(o.created_at + '0'::interval)`) : this.span;
+    this.spanGathered = this.isByText() || filter.tags ? spanOf(GATHERED_AT) : this.span;
   }
 
   /** The caller's organizations; no statement may have a parameter that it does not use. */
@@ -234,20 +242,25 @@ class ListSql {
   /** The ids of a page with their creation, in order. */
   ids(): string {
     if (this.isOfRecords()) return this.ofRecords();
-    if (this.principal.everyOrganization) return this.firstOf(this.ofEverybody());
-    return `WITH owned AS MATERIALIZED (${this.firstOf(this.owned(`unnest(${this.own}) org(id)`))})
-      ${this.firstOf(`SELECT * FROM owned UNION ALL ${this.ofOthers()}`)}`;
+    const rows = this.principal.everyOrganization ? this.ofEverybody() : this.ofOrganizations();
+    if (!this.rarest) return this.firstOf(rows);
+    // What few have is found in all of the index sooner than by tenant.
+    const { table, isRare } = this.rarest;
+    const rare = this.allOf([isRare, ...this.gatheredBy(this.axis), ...this.shown(true)]);
+    return `WITH ${table}
+      ${this.firstOf(`SELECT * FROM (${this.gathered([rare])}) rare UNION ALL SELECT * FROM (${rows}) x WHERE NOT ${isRare}`)}`;
   }
 
   /** Up to a page of rows in no order. */
   some(): string {
     if (this.isOfRecords()) return this.ofRecords();
     const where = [
-      'o.organization_id = org.id',
+      OF_ORGANIZATION,
       ...this.base,
       ...this.axis,
       ...this.span,
       ...this.filters,
+      ...this.textsIndexed(),
     ];
     const owned = (organizations: string) =>
       `SELECT part.* FROM ${this.eachOf(organizations)} CROSS JOIN LATERAL (
@@ -291,12 +304,12 @@ class ListSql {
   /** Of given records, or of each organization by itself: an index holds its values in the order of their hashes. */
   private valueSets(set: (conditions: readonly string[]) => string): string[] {
     if (this.isOfRecords()) return [set([this.isOfThese(), ...this.shown(true), ...this.sought()])];
-    const wanted = [...this.base, ...this.sought()];
+    const wanted = [...this.base, ...this.sought(), ...this.textsIndexed()];
     const organizations = this.principal.everyOrganization
       ? 'organizations org'
       : `unnest(${this.own}) org(id)`;
     return [
-      `SELECT part.* FROM ${organizations} CROSS JOIN LATERAL (${set(['o.organization_id = org.id', ...wanted])}) part`,
+      `SELECT part.* FROM ${organizations} CROSS JOIN LATERAL (${set([OF_ORGANIZATION, ...wanted])}) part`,
     ];
   }
 
@@ -316,13 +329,18 @@ class ListSql {
     return `(${[...among('alert_id', alertIds), ...among('case_id', caseIds)].join(' OR ')})`;
   }
 
+  private ofOrganizations(): string {
+    return `WITH owned AS MATERIALIZED (${this.firstOf(this.owned(`unnest(${this.own}) org(id)`))})
+      SELECT * FROM owned UNION ALL ${this.ofOthers()}`;
+  }
+
   private ofEverybody(): string {
     return this.axis.length > 0 ? this.owned('organizations org') : this.nearest(['true']);
   }
 
   /** What organizations own, read for each in the order of its index. */
   private owned(organizations: string): string {
-    const scope = ['o.organization_id = org.id', ...this.axis];
+    const scope = [OF_ORGANIZATION, ...this.axis];
     return `SELECT part.* FROM ${this.eachOf(organizations)} CROSS JOIN LATERAL (${this.nearest(scope)}) part`;
   }
 
@@ -334,10 +352,9 @@ class ListSql {
   private nearest(scope: readonly string[]): string {
     const index = [...scope, ...this.span];
     if (this.filters.length === 0) return this.inOrder([...index, ...this.base]);
-    const nearRows = this.filter.tags ? NEAR_ROWS_INDEXED : NEAR_ROWS;
-    const { tables, rows, isShort } = this.near(nearRows, index, this.filters, this.base);
-    const matching = [isShort, ...scope, ...this.spanGathered, ...this.base, ...this.filters];
-    return `WITH ${tables} ${rows} UNION ALL (${this.gathered([this.allOf(matching)])})`;
+    const { tables, rows, isShort } = this.near(index, null, this.filters, this.base);
+    const matching = this.allOf([isShort, ...this.gatheredBy(scope), ...this.base]);
+    return `WITH ${tables} ${rows} UNION ALL (${this.gathered([matching])})`;
   }
 
   /**
@@ -357,11 +374,11 @@ class ListSql {
         SELECT x.* FROM (${this.gatheredOfOthers([isFew, within])}) x
         UNION ALL SELECT x.* FROM (${this.alongAxis([`NOT ${isFew}`, within], rest)}) x) others`;
     }
-    const isIndexed = this.axis.length > 0 || this.isByText() || this.filter.tags !== undefined;
+    const isIndexed = this.reach() !== REACH;
     const ofOthers = `o.organization_id <> ALL(${this.own})`;
     const { tables, rows, isShort, isRare } = this.near(
-      isIndexed ? NEAR_ROWS_INDEXED : NEAR_ROWS,
       [`NOT ${isFew}`, ofOthers, ...this.span, within],
+      this.endOfOwned(),
       [...this.axis, ...this.filters],
       rest,
     );
@@ -371,21 +388,48 @@ class ListSql {
       this.axis.length > 0
         ? this.alongAxis([...byIndex, within], rest)
         : this.gathered([
-            this.allOf([...byIndex, ofOthers, ...this.spanGathered, ...rest, ...this.filters]),
+            this.allOf([
+              ...byIndex,
+              ...this.gatheredBy([ofOthers]),
+              this.withinOwned(GATHERED_AT),
+              ...rest,
+            ]),
           ]);
     return `SELECT * FROM (WITH ${guest}, ${tables} ${rows}
       ${isIndexed ? `UNION ALL SELECT x.* FROM (${rare}) x` : ''}
       UNION ALL SELECT x.* FROM (${this.gatheredOfOthers([`(${isFew} OR (${byRecords}))`, within])}) x) others`;
   }
 
+  /** What is asked for of a scope, where another index than that by creation finds it. */
+  private gatheredBy(scope: readonly string[]): string[] {
+    return [...scope, ...(this.rarest?.mayHaveThem ?? []), ...this.spanGathered, ...this.filters];
+  }
+
   private isByText(): boolean {
-    return (this.filter.contains ?? this.filter.words) !== undefined;
+    return this.texts.length > 0;
+  }
+
+  /** What an index can tell of the texts, as far as is known before the statement runs. */
+  private textsIndexed(): string[] {
+    return this.texts.map((texts) => mayHaveOne(texts, this.params));
+  }
+
+  /** What finds the texts, unless whole values are asked for; a statement that asks for it has its table. */
+  private get rarest(): RarestParts | null {
+    if (this.isByText() && !this.wanted)
+      this.rarestParts ??= new RarestParts(this.texts, this.params);
+    return this.rarestParts;
+  }
+
+  private reach(): Reach {
+    if (this.isByText()) return REACH_TEXT;
+    return this.axis.length > 0 || this.filter.tags ? REACH_INDEXED : REACH;
   }
 
   /** What other organizations own, read for each in the order of the axis. */
   private alongAxis(where: readonly string[], rest: readonly string[]): string {
     const others = `(SELECT id FROM organizations WHERE id <> ALL(${this.own})) org`;
-    const index = [...where, 'o.organization_id = org.id', ...this.axis, ...this.span];
+    const index = [...where, OF_ORGANIZATION, ...this.axis, ...this.span];
     return `SELECT part.* FROM ${this.eachOf(others)} CROSS JOIN LATERAL (
       ${this.inOrder([...index, ...rest, ...this.filters])}) part`;
   }
@@ -393,29 +437,54 @@ class ListSql {
   /**
    * The next rows of an index: which of them match and may be shown, whether these are too few although there
    * are more rows, and whether rows that match are rare.
+   *
+   * @param end where the rows end, when it is not where the index ends
    */
   private near(
-    nearMax: number,
     index: readonly string[],
+    end: string | null,
     matching: readonly string[],
     shown: readonly string[],
   ) {
-    const { rows: wanted, enough } = this.page.near ?? { rows: nearMax, enough: this.limit };
-    const nearRows = Math.min(wanted, nearMax);
+    const { page } = this;
+    const reach = this.reach();
+    const { rows: max, enough } = page.near ?? { rows: reach.most, enough: this.limit };
+    const first = Math.min(reach.first, max);
+    const most = Math.min(reach.most, max);
     const next = `FROM observables o WHERE ${index.join(' AND ')} ${this.orderBy('o')}`;
-    const some = `(SELECT o.* ${next} LIMIT ${nearRows}) o`;
+    const some = (rows: number) => `(SELECT o.* ${next} LIMIT ${rows}) o`;
+    const found = (rows: number, where: readonly string[]) =>
+      `SELECT o.id, o.created_at FROM ${some(rows)} WHERE ${[...where, ...matching, ...shown].join(' AND ')} ${this.orderBy('o')} LIMIT ${this.limit}`;
+    const isMore = (rows: number) => `EXISTS (SELECT 1 ${next} OFFSET ${rows})`;
+    const hopes = [
+      `count(*) * ${most / first} >= ${enough}`,
+      ...(end === null ? [] : [this.isWithin(end, next, first, most)]),
+    ];
+    const isHopeful = first < most ? '(SELECT is_hopeful FROM hope)' : 'false';
     const isShort = '(SELECT is_short FROM verdict)';
+    const tables = [
+      `first AS MATERIALIZED (${found(first, [])})`,
+      `hope AS MATERIALIZED (SELECT count(*) < ${enough} AND (${hopes.join(' OR ')}) AS is_hopeful FROM first)`,
+      `near AS MATERIALIZED (SELECT * FROM first WHERE NOT ${isHopeful} UNION ALL (${found(most, [isHopeful])}))`,
+      `verdict AS MATERIALIZED (
+        SELECT count(*) < ${enough} AND CASE WHEN ${isHopeful} THEN ${isMore(most)} ELSE ${isMore(first)} END AS is_short FROM near)`,
+      `rarity AS MATERIALIZED (
+        SELECT count(*) <= ${first * RARE_SHARE} AS is_rare FROM ${some(first)} WHERE ${[isShort, ...matching].join(' AND ')})`,
+    ];
     return {
-      tables: `near AS MATERIALIZED (
-          SELECT o.id, o.created_at FROM ${some} WHERE ${[...matching, ...shown].join(' AND ')} ${this.orderBy('o')} LIMIT ${this.limit}),
-        verdict AS MATERIALIZED (
-          SELECT count(*) < ${enough} AND EXISTS (SELECT 1 ${next} OFFSET ${nearRows}) AS is_short FROM near),
-        rarity AS MATERIALIZED (
-          SELECT count(*) <= ${nearRows * RARE_SHARE} AS is_rare FROM ${some} WHERE ${[isShort, ...matching].join(' AND ')})`,
+      tables: tables.join(', '),
       rows: `SELECT near.* FROM near WHERE NOT ${isShort}`,
       isShort,
       isRare: '(SELECT is_rare FROM rarity)',
     };
+  }
+
+  /** Whether what the first rows span says that the end is reached by `most` of them. */
+  private isWithin(end: string, next: string, first: number, most: number): string {
+    const nth = (place: number) => `(SELECT o.created_at ${next} OFFSET ${place} LIMIT 1)`;
+    const reached = `(SELECT to_nth + (to_nth - from_first) * ${most / first - 1}
+      FROM (SELECT ${nth(0)} AS from_first, ${nth(first - 1)} AS to_nth OFFSET 0) x)`;
+    return `coalesce(${reached} ${this.page.descending ? '<=' : '>='} ${end}, false)`;
   }
 
   private allOf(where: readonly string[]): string {
@@ -480,9 +549,14 @@ class ListSql {
     return `${[...of(ALERT_TABLES), ...of(CASE_TABLES)].join(' UNION ALL ')} ${max}`;
   }
 
-  private withinOwned(): string {
-    const [comparison, end] = this.page.descending ? ['>=', '-infinity'] : ['<=', 'infinity'];
-    return `o.created_at ${comparison} coalesce((SELECT owned.created_at FROM owned ${this.orderBy('owned')} OFFSET ${this.limit} - 1), '${end}')`;
+  private withinOwned(createdAt = 'o.created_at'): string {
+    return `${createdAt} ${this.page.descending ? '>=' : '<='} ${this.endOfOwned()}`;
+  }
+
+  /** Where a full page of the caller's own ends. */
+  private endOfOwned(): string {
+    const never = this.page.descending ? '-infinity' : 'infinity';
+    return `coalesce((SELECT owned.created_at FROM owned ${this.orderBy('owned')} OFFSET ${this.limit} - 1), '${never}'::timestamptz)`;
   }
 
   /**
@@ -555,7 +629,7 @@ class ListSql {
   private filterConditions(axis: Axis): string[] {
     const { params, filter } = this;
     const conditions: string[] = [];
-    const { typeIds, tlp, tags, contains, words = [] } = filter;
+    const { typeIds, tlp, tags } = filter;
     if (typeIds && axis !== 'type')
       conditions.push(`o.type_id = ANY(${params.add(typeIds, 'int[]')})`);
     for (const mark of ['ioc', 'sighted'] as const) {
@@ -565,15 +639,9 @@ class ListSql {
     }
     if (tlp) conditions.push(`o.tlp = ANY(${params.add(tlp, 'smallint[]')})`);
     if (tags) conditions.push(tagCondition(tags, params));
-    conditions.push(...words.map((forms) => hasOne(forms, params)));
-    if (contains) conditions.push(hasOne(contains, params));
+    conditions.push(...this.texts.map((texts) => hasOne(texts, params)));
     return conditions;
   }
-}
-
-function hasOne(texts: readonly string[], params: SqlParams): string {
-  const isThere = (text: string) => `${SEARCHED_TEXT} LIKE lower(${params.add(patternOf(text))})`;
-  return `(${texts.map(isThere).join(' OR ')})`;
 }
 
 function tagCondition(wanted: readonly (number | string)[], params: SqlParams): string {

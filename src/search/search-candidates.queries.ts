@@ -78,8 +78,8 @@ function until({ after, params }: Find): string[] {
 }
 
 /**
- * Those of just the value, and those that have every word: of words that the index finds badly, such as parts of
- * addresses, only the newest; of short ones alone none, for they are parts of most values.
+ * Those of just the value, and those that have every word: of words that no index finds only the newest; of
+ * short ones alone none, for they are parts of most values.
  */
 export function observableCandidates({
   principal,
@@ -97,7 +97,7 @@ export function observableCandidates({
   const sets = [exact];
   if (terms.words.some(isPart)) {
     const filter = { words: terms.forms };
-    const near = nearOf(NEAR_OBSERVABLES, terms.isWellIndexed);
+    const near = nearOf(NEAR_OBSERVABLES, terms.isIndexedInValues);
     sets.push(observableIds(principal, filter, { ...page, near }, params));
   }
   return sets.map((set) => `SELECT id FROM (${set}) page`).join(' UNION ');

@@ -49,18 +49,19 @@ describe('toSearchTerms', () => {
     ['powershell', true, true],
     ['日本語', true, true],
     ['*** ws-042', true, true],
-    ['8.8.8.8', true, false],
+    ['8.8.8.8', true, true],
     ['p', true, false],
     ['ws', true, false],
-    ['c2-', true, false],
+    ['c2-', true, true],
     ['(a)', true, false],
     ['***', false, false],
-    ['...', false, false],
+    ['...', false, true],
+    ['()[]', false, false],
     ['%', false, false],
     ['🙂🙂', false, false],
     ['', false, false],
-  ])('knows whether, and how well, the index finds %j', (q, isIndexed, isWellIndexed) => {
-    expect(toSearchTerms(q)).toMatchObject({ isIndexed, isWellIndexed });
+  ])('knows whether the indexes find %j', (q, isIndexed, isIndexedInValues) => {
+    expect(toSearchTerms(q)).toMatchObject({ isIndexed, isIndexedInValues });
   });
 
   it('has as many patterns of each kind as words, whatever they are', () => {

@@ -1,4 +1,5 @@
 import { searchedForms } from '../observables/observable-normalization.js';
+import { isFindable } from '../observables/value-text.js';
 import type { RecordKind } from '../records/record-writes.js';
 import { occurrencesOf, patternOf, wordsOf } from '../records/text-search.js';
 import type { SearchKind } from './search.schema.js';
@@ -15,8 +16,8 @@ export interface SearchTerms {
   readonly number: AskedNumber | null;
   /** Whether an index of trigrams finds what has the words; else all rows would have to be read. */
   readonly isIndexed: boolean;
-  /** Whether it finds little else. */
-  readonly isWellIndexed: boolean;
+  /** Whether that of observables does, to which most punctuation counts as letters. */
+  readonly isIndexedInValues: boolean;
 }
 
 /** A record by the number that people call it by. */
@@ -33,11 +34,12 @@ const TINY_ID_MAX = 2_147_483_647;
 
 export function toSearchTerms(q: string): SearchTerms {
   const words = wordsOf(q);
+  const forms = words.map(searchedForms);
   const plain = words.map(plainWord);
   const beginnings = plain.map((word) => patternOf(` ${word}`));
   return {
     words,
-    forms: words.map(searchedForms),
+    forms,
     whole: plain.map((word) => patternOf(` ${word} `)),
     beginnings,
     // What finds a word in the text finds it in the title.
@@ -46,7 +48,7 @@ export function toSearchTerms(q: string): SearchTerms {
     ),
     number: numberOf(words.join(' ')),
     isIndexed: words.some(hasTrigram),
-    isWellIndexed: words.some((word) => WHOLE_TRIGRAM.test(word)),
+    isIndexedInValues: forms.some((texts) => texts.every(isFindable)),
   };
 }
 
@@ -82,8 +84,6 @@ function numberOf(text: string): AskedNumber | null {
 
 /** Trigrams are of letters and digits: three in a row, or fewer with the beginning or the end of a word. */
 const TRIGRAM = /[\p{L}\p{N}]{3}|[^\p{L}\p{N}][\p{L}\p{N}]|[\p{L}\p{N}]{2}[^\p{L}\p{N}]/u;
-
-const WHOLE_TRIGRAM = /[\p{L}\p{N}]{3}/u;
 
 function hasTrigram(word: string): boolean {
   return occurrencesOf(word).some((part) => TRIGRAM.test(part));

@@ -1,4 +1,7 @@
+import pg from 'pg';
 import { z } from 'zod';
+import { SqlParams } from '../../src/database/sql.js';
+import { mayHaveOne } from '../../src/observables/value-text.js';
 import { observableSchema } from '../../src/records/answer.schema.js';
 import type { Observable } from '../../src/records/answer.schema.js';
 import {
@@ -295,6 +298,132 @@ describe('what a guest finds', () => {
     expect(new Set(all.map(({ id }) => id)).size).toBe(1006);
     expect(await idsOf({ data: marker }, seen)).toHaveLength(5);
     expect(await idsOf({ contains: `${marker} 77` }, seen)).toHaveLength(11);
+  });
+});
+
+/** Parts of values, some of which few have, and what they are parts of. */
+describe('parts of values', () => {
+  let owner: Tenant;
+  let reader: Tenant;
+  const values = [
+    'https://Evil-Site.example/Stage_2?id=7%20x&y=1',
+    'evil-site.example',
+    'ops@evil-site.example',
+    'HKLM\\Software\\Run_Once\\Üpdater',
+    '10.11.0.77',
+    '10.11.177.1',
+    'Ποσειδών ΣΟΦΟΣ',
+    'rundll32 !!! ***',
+    'a'.repeat(180) + '.tail',
+  ];
+  const parts = [
+    ...values,
+    'evil-site',
+    'EVIL-SITE.EX',
+    'L-SITE.EXAMPLE/STAGE_2',
+    '_2?',
+    '7%20',
+    '&y=',
+    's@e',
+    '\\run_once\\ü',
+    '.77',
+    '.177.',
+    '77.',
+    'σοφο',
+    'ΔΏΝ ΣΟ',
+    '!!!',
+    '2 !',
+    'aaa.tail',
+    '---',
+    '...',
+    'evil_site',
+    'nowhere at all',
+    'hxxps://evil-site[.]example/st',
+  ];
+
+  beforeAll(async () => {
+    owner = await createTenant(api.db);
+    reader = await createTenant(api.db);
+    await linkOrganizations(api.db, owner.organizationId, reader.organizationId);
+  });
+
+  const write = async (count: number, valueOf: (place: number) => string, shared: boolean) => {
+    const organizations = [owner.organizationId, ...(shared ? [reader.organizationId] : [])];
+    const observables = Array.from({ length: count }, (_, place) => ({
+      dataType: 'other',
+      data: valueOf(place),
+    }));
+    const by = api.http(owner.key);
+    return record('alert', { organizations, observables }, by);
+  };
+
+  const partOf = (value: string, part: string) => value.toLowerCase().includes(part.toLowerCase());
+
+  const expectFound = async (sought: readonly string[], limit: number) => {
+    const of = async (tenant: Tenant) =>
+      readAll<Observable>(api.http(tenant.key), '/api/observables?sort=createdAt&limit=400');
+    for (const tenant of [owner, reader]) {
+      const all = await of(tenant);
+      for (const part of sought) {
+        const texts = [part, part.replace('hxxps', 'https').replaceAll('[.]', '.')];
+        const wanted = all.filter(({ data }) => texts.some((text) => partOf(data, text)));
+        const by = api.http(tenant.key);
+        expect({ part, ids: await idsOf({ contains: part, limit: String(limit) }, by) }).toEqual({
+          part,
+          ids: wanted.map(({ id }) => id),
+        });
+        const counted = await by.get('/api/observables').query({ contains: part, count: 'true' });
+        expect(counted.headers['x-total-count']).toBe(String(wanted.length));
+      }
+    }
+    const platform = api.http(api.adminKey);
+    const theirs = (await of(owner)).filter(({ data }) => partOf(data, 'evil-site'));
+    const found = await idsOf({ contains: 'evil-site', limit: '200' }, platform);
+    expect(found).toEqual(expect.arrayContaining(theirs.map(({ id }) => id)));
+  };
+
+  it('are found among the newest', async () => {
+    await write(values.length, (place) => values[place] ?? '', true);
+    await write(values.length, (place) => `${values[place] ?? ''} again`, false);
+    await expectFound(parts, 3);
+  });
+
+  it('are found among many others that are newer', async () => {
+    const marker = unique('newer');
+    for (const round of [1, 2])
+      await write(600, (place) => `${marker} ${round} ${place}`, round === 2);
+    await expectFound(parts, 3);
+    const filters = { contains: 'evil-site', dataType: 'other', ioc: 'false' };
+    expect(await idsOf({ ...filters, data: values[1] ?? '' }, api.http(owner.key))).toHaveLength(1);
+    expect(await idsOf({ ...filters, sighted: 'true' }, api.http(owner.key))).toEqual([]);
+    const asked = { contains: ['evil-site', '.77'], q: 'site.ex stage_2', limit: 1 };
+    const answer = await search(asked, api.http(reader.key));
+    expect(answer.items.map(({ data }) => data)).toEqual([values[0]]);
+  });
+
+  it('are found where many have them, and some', async () => {
+    const marks = (place: number) =>
+      [100, 400].filter((every) => place % every === 0).map((every) => `each/${every}th`);
+    for (let round = 0; round < 5; round++)
+      await write(1000, (place) => [unique('many'), ...marks(place)].join(' '), round % 2 === 0);
+    await expectFound(['each/100th', 'each/400th', '/400', 'many'], 100);
+  });
+
+  it('are what the index holds', async () => {
+    const params = new SqlParams();
+    const condition = mayHaveOne(['evil-site'], params);
+    const client = new pg.Client(api.db.url);
+    await client.connect();
+    try {
+      await client.query('SET enable_seqscan = off');
+      const { rows } = await client.query(
+        `EXPLAIN SELECT FROM observables o WHERE o.deleted_at IS NULL AND ${condition}`,
+        params.values,
+      );
+      expect(JSON.stringify(rows)).toContain('Bitmap Index Scan on observables_text_idx');
+    } finally {
+      await client.end();
+    }
   });
 });
 
