@@ -149,7 +149,7 @@ export class AlertPromotionService {
       description: describeMerged(target.description, 'alert', alerts),
       customFields: uniteCustomFields(alerts, target.customFields),
     };
-    const clocks = await writeColumns(sql, 'case', target.id, united, status);
+    const clocks = await writeColumns(sql, principal, 'case', target.id, united, status);
     await this.unite(tx, principal, { ...united, id: target.id }, alerts);
     await bumpVersion(sql, 'case', target.id);
     const { id: caseId, tlp, pap, description, customFields, statusValue } = target;

@@ -50,21 +50,20 @@ export async function findMergeable(
   return rows.map((row) => row.case);
 }
 
-/** Appends the tasks of the cases (in their order) behind the primary's, none less restricted than it. */
+/** Appends the tasks of the cases (in their order) behind the primary's. */
 export async function moveTasks(
   sql: Sql,
   primaryId: string,
   ids: readonly string[],
-  tlp: number,
 ): Promise<void> {
   await sql(
     `WITH held AS (SELECT count(*)::int AS tasks FROM tasks WHERE case_id = $1::uuid AND deleted_at IS NULL),
      places AS (
        SELECT t.id, held.tasks - 1 + row_number() OVER (ORDER BY array_position($2::uuid[], t.case_id), t.position, t.id) AS place
        FROM tasks t CROSS JOIN held WHERE t.case_id = ANY($2::uuid[]) AND t.deleted_at IS NULL)
-     UPDATE tasks t SET case_id = $1::uuid, position = places.place, tlp = greatest(t.tlp, $3), version = t.version + 1, updated_at = now()
+     UPDATE tasks t SET case_id = $1::uuid, position = places.place, version = t.version + 1, updated_at = now()
      FROM places WHERE t.id = places.id`,
-    [primaryId, ids, tlp],
+    [primaryId, ids],
   );
 }
 

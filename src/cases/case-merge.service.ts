@@ -129,7 +129,7 @@ export class CaseMergeService {
     const { id } = primary;
     const ids = others.map((other) => other.id);
     const united = unite(primary, others);
-    await moveTasks(sql, id, ids, united.tlp);
+    await moveTasks(sql, id, ids);
     await uniteObservables(sql, id, ids);
     await moveParts(sql, id, ids);
     await moveTtps(sql, ids, id);
@@ -139,14 +139,14 @@ export class CaseMergeService {
     };
 
     const { tags, teams, organizations, ...columns } = united;
-    const ownClock = await writeColumns(sql, 'case', id, columns, reopened);
+    const ownClock = await writeColumns(sql, principal, 'case', id, columns, reopened);
     await replaceTags(sql, principal, 'case', id, primary.organizationId, idsOf(tags));
     await replaceTeams(sql, 'case', id, idsOf(teams));
     await replaceShares(sql, 'case', id, idsOf(organizations));
     await bumpVersion(sql, 'case', id);
 
     const closed = await this.statusOfMerged(tx);
-    const otherClocks = await writeColumns(sql, 'case', ids, {}, closed);
+    const otherClocks = await writeColumns(sql, principal, 'case', ids, {}, closed);
     await pointToPrimary(sql, id, ids);
 
     const statusValue = reopened?.value ?? primary.statusValue;

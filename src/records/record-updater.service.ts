@@ -194,7 +194,7 @@ export class RecordUpdater {
         fields.clientName &&
         (await resolveClientName(sql, principal, before.ownerOrganizationId, fields.clientName));
     }
-    const clocks = await writeColumns(sql, kind, before.id, columns, status);
+    const clocks = await writeColumns(sql, principal, kind, before.id, columns, status);
     const tags = tagsAfter(before.tags, fields);
     if (tags) await replaceTags(sql, principal, kind, before.id, before.ownerOrganizationId, tags);
     if (fields.teams) await replaceTeams(sql, kind, before.id, fields.teams);

@@ -2,11 +2,13 @@ import { v7 as uuidv7 } from 'uuid';
 import { SHARED_COLUMNS } from '../access/visible-list.js';
 import { IS_INSERTED_SQL, insertNamedAuditSql, toActorColumns } from '../audit/audit-entry.js';
 import type { Actor } from '../audit/audit-entry.js';
+import type { Principal } from '../auth/principal.js';
 import { SqlParams } from '../database/sql.js';
 import type { Sql } from '../database/sql.js';
 import { settleClocks } from '../sla/sla.queries.js';
 import type { SettledClock } from '../sla/sla.queries.js';
 import type { Status } from '../statuses/statuses.service.js';
+import { raiseTasks } from '../tasks/tasks.queries.js';
 import { instantSql } from './record-sql.js';
 import type { TagInput } from './record.schema.js';
 
@@ -43,6 +45,7 @@ const COLUMNS: Record<string, readonly [column: string, type: string]> = {
  */
 export async function writeColumns(
   sql: Sql,
+  principal: Principal,
   kind: RecordKind,
   id: string | readonly string[],
   fields: Readonly<Record<string, unknown>>,
@@ -67,13 +70,9 @@ export async function writeColumns(
     // A case that is opened again stands for itself.
     else if (kind === 'case') sets.push('primary_case_id = NULL');
   }
-  if (kind === 'case' && fields.tlp !== undefined) {
+  if (kind === 'case' && typeof fields.tlp === 'number') {
     // A task is never less restricted than its case (spec/behaviour.md §7).
-    await sql(
-      `UPDATE tasks SET tlp = $2, version = version + 1, updated_at = now()
-       WHERE case_id = ANY($1::uuid[]) AND tlp < $2 AND deleted_at IS NULL`,
-      [ids, fields.tlp],
-    );
+    await raiseTasks(sql, principal, ids, fields.tlp);
   }
   if (sets.length === 0) return [];
   await sql(

@@ -1,4 +1,6 @@
 import { CASE_TABLES, clearedFor, visibleTo } from '../access/access.js';
+import { insertActivitiesSql, toActivityRow } from '../activities/activity.js';
+import { insertEachAuditSql, toAuditRow } from '../audit/audit-entry.js';
 import type { Principal } from '../auth/principal.js';
 import type { Position } from '../common/pagination.js';
 import { earlyEnd, textBytes } from '../database/page-bytes.js';
@@ -153,6 +155,36 @@ export async function shiftTasks(
     `UPDATE tasks SET position = position + $4
      WHERE case_id = $1::uuid AND deleted_at IS NULL AND position >= $2 AND position < $3`,
     [caseId, from, to, by],
+  );
+}
+
+/** Raises the tasks of held cases to a TLP, each with the line in its history and the audit entry of an update. */
+export async function raiseTasks(
+  sql: Sql,
+  principal: Principal,
+  caseIds: readonly string[],
+  tlp: number,
+): Promise<void> {
+  const line = toActivityRow(principal, { action: 'updated', fieldName: 'tlp', tlp });
+  const entry = toAuditRow(principal, {
+    action: 'task.updated',
+    targetKind: 'task',
+    targetId: null,
+  });
+  const change = `jsonb_build_object('field', 'tlp', 'old', x.old, 'new', x.tlp)`;
+  await sql(
+    `WITH held AS (
+       SELECT id, tlp FROM tasks WHERE case_id = ANY($1::uuid[]) AND tlp < $2::int AND deleted_at IS NULL),
+     raised AS (
+       UPDATE tasks t SET tlp = $2::int, version = version + 1, updated_at = now() FROM held WHERE t.id = held.id
+       RETURNING t.id, t.case_id, t.organization_id, t.title, t.position, t.tlp, held.tlp AS old),
+     lines AS (
+       SELECT jsonb_agg($3::jsonb || jsonb_build_object('caseId', case_id, 'taskId', id, 'body', title, 'oldValue', old, 'newValue', tlp)
+         ORDER BY case_id, position) AS rows FROM raised),
+     history AS (${insertActivitiesSql("coalesce((SELECT rows FROM lines), '[]')")}),
+     entries AS (${insertEachAuditSql(`$4::jsonb || jsonb_build_object('changes', jsonb_build_array(${change}))`, 'raised')})
+     SELECT 1`,
+    [caseIds, tlp, JSON.stringify(line), JSON.stringify(entry)],
   );
 }
 

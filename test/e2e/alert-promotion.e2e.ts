@@ -549,6 +549,22 @@ describe('POST /alerts/:alertId/merge/:caseId', () => {
     expect(entry?.changes).toContainEqual({ field: 'case', old: null, new: target.id });
   });
 
+  it('tells of each task that it raises with the case', async () => {
+    const target = await newCase({
+      tlp: 1,
+      tasks: [{ title: 'Isolate' }, { title: 'High', tlp: 4 }],
+    });
+    ok(await merge((await alert({ tlp: 3 })).id, target.id));
+    const tasks = await api.db.rows(
+      `SELECT t.title, t.tlp, x.old_value AS old, x.new_value AS new, e.changes FROM tasks t
+       JOIN activities x ON x.task_id = t.id AND x.case_id = t.case_id AND x.field_name = 'tlp' AND x.tlp = 3
+       JOIN audit_entries e ON e.target_id = t.id::text AND e.action = 'task.updated' WHERE t.case_id = $1`,
+      [target.id],
+    );
+    const changes = [{ field: 'tlp', old: 1, new: 3 }];
+    expect(tasks).toEqual([{ title: 'Isolate', tlp: 3, old: 1, new: 3, changes }]);
+  });
+
   it('answers 200 to an alert in that case already, and changes nothing', async () => {
     const source = await alert({ observables: [{ dataType: 'ip', data: '10.0.0.1' }] });
     const target = await newCase({ description: 'Once.' });

@@ -231,9 +231,41 @@ describe('POST /cases/:id/merge', () => {
     ]);
     for (const { caseId } of after.tasks) expect(caseId).toBe(primary.id);
     expect(after.tasks[2]?.version).toBe(2);
+    const raised = await api.db.rows(
+      `SELECT target_id AS id, action, changes, organization_id AS owner FROM audit_entries
+       WHERE target_id = ANY($1) AND action <> 'task.created'`,
+      [after.tasks.map(({ id }) => id)],
+    );
+    expect(raised).toEqual([
+      {
+        id: own[0]?.id,
+        action: 'task.updated',
+        changes: [{ field: 'tlp', old: 1, new: 2 }],
+        owner: tenant.organizationId,
+      },
+    ]);
     expect((await readCase(older.id)).tasks).toEqual([]);
     expectProblem(await http.get(`/api/tasks/${deleted.id}`), 404, 'TASK_NOT_FOUND');
     expect((await task(primary.id)).order).toBe(5);
+  });
+
+  it('tells of each task that it raises, also of what moves', async () => {
+    const [primary, folded] = [await newCase({ tlp: 1 }), await newCase({ tlp: 1 })];
+    const tasks = [await task(primary.id), await task(folded.id), await task(folded.id)];
+    await merged(primary, folded, await newCase({ tlp: 3 }));
+    for (const { id, title } of tasks) {
+      const [line] = await listOf<Activity>(`tasks/${id}/activities`);
+      expect(line).toMatchObject({ fieldName: 'tlp', oldValue: 1, newValue: 3, body: title });
+      expect(await historyOf(primary.id)).toContainEqual({
+        ...line,
+        timeAgo: expect.any(String) as string,
+      });
+      const told = await api.db.row(
+        `SELECT changes FROM audit_entries WHERE target_id = $1 AND action = 'task.updated'`,
+        [id],
+      );
+      expect(told).toEqual({ changes: [{ field: 'tlp', old: 1, new: 3 }] });
+    }
   });
 
   it('unites equal observables, also among the others, and moves the rest', async () => {

@@ -68,6 +68,19 @@ async function orderOf(caseId: string): Promise<string[]> {
 
 const lowKey = async () => api.http((await addKey(api.db, tenant, { tlpMax: 2 })).key);
 
+/** What the newest line of a task's history and the newest entry of its audit trail tell. */
+async function lastTold(id: string, agent = http) {
+  const [line] = (await agent.get(`/api/tasks/${id}/activities`)).body as Activity[];
+  const [entry] = await api.db.rows(
+    `SELECT action, target_kind, changes, organization_id, actor_kind, actor_id, credential_id, ip, request_id IS NOT NULL AS "isOfRequest"
+     FROM audit_entries WHERE target_id = $1 ORDER BY at DESC, id DESC LIMIT 1`,
+    [id],
+  );
+  if (!line) throw new Error('A task has no history.');
+  const { action, fieldName, oldValue, newValue, body, username, actor } = line;
+  return { line: { action, fieldName, oldValue, newValue, body, username, actor }, entry };
+}
+
 describe('POST /cases/:id/tasks', () => {
   it('adds a task with what is absent as documented, and tells of it', async () => {
     const caseId = await makeCase({ tlp: 3 });
@@ -361,6 +374,47 @@ describe('PATCH /cases/:id', () => {
     expect((await http.get(`/api/tasks/${low.id}`)).body).toMatchObject({ tlp: 3 });
   });
 
+  it('tells of each raised task as an update of its TLP does, in the audit trail of the owner', async () => {
+    const person = await createTenant(api.db);
+    await linkOrganizations(api.db, tenant.organizationId, person.organizationId);
+    const organizations = [tenant.organizationId, person.organizationId];
+    const guest = api.http(person.key);
+    const caseId = await makeCase({ organizations, tlp: 1 });
+    const [raised, changed, high] = [
+      await addTask(caseId),
+      await addTask(caseId),
+      await addTask(caseId, { title: 'High', tlp: 4 }),
+    ];
+    const untold = await lastTold(high.id);
+    await change(changed.id, { tlp: 3 }, guest);
+    await guest.patch(`/api/cases/${caseId}`).send({ tlp: 3 });
+    const told = await lastTold(raised.id);
+    expect(told).toEqual(await lastTold(changed.id));
+    expect(told).toMatchObject({
+      line: { action: 'updated', fieldName: 'tlp', oldValue: 1, newValue: 3, body: 'Task' },
+      entry: {
+        action: 'task.updated',
+        organization_id: tenant.organizationId,
+        actor_id: person.userId,
+        changes: [{ field: 'tlp', old: 1, new: 3 }],
+      },
+    });
+    expect(await lastTold(high.id)).toEqual(untold);
+  });
+
+  it('tells of a raised task nobody whose clearance ends below', async () => {
+    const caseId = await makeCase();
+    const { id } = await addTask(caseId);
+    const [before, low] = [await lastTold(id), await lowKey()];
+    await http.patch(`/api/cases/${caseId}`).send({ tlp: 3 });
+    await http.patch(`/api/cases/${caseId}`).send({ tlp: 2 });
+    await change(id, { tlp: 2 });
+    expect((await lastTold(id)).line).toMatchObject({ fieldName: 'tlp', oldValue: 3, newValue: 2 });
+    expect((await lastTold(id, low)).line).toEqual(before.line);
+    const history = (await low.get(`/api/cases/${caseId}/activities`)).body as Activity[];
+    expect(history.map(({ fieldName }) => fieldName)).not.toContain('tlp');
+  });
+
   it('answers 409 to a closing while mandatory tasks are open, naming those the caller may see', async () => {
     const caseId = await makeCase();
     const first = await addTask(caseId, { title: 'Isolate', mandatory: true });
@@ -385,6 +439,25 @@ describe('PATCH /cases/:id', () => {
     expect((await http.patch(`/api/cases/${caseId}`).send({ statusValue: 'new' })).status).toBe(
       200,
     );
+  });
+});
+
+describe('PATCH /cases/bulk', () => {
+  it('tells of each task it raises', async () => {
+    const ids = [await makeCase({ tlp: 0 }), await makeCase({ tlp: 1 }), await makeCase()];
+    const tasks = await Promise.all(ids.map((id) => addTask(id)));
+    await http.patch('/api/cases/bulk').send({ ids, fields: { tlp: 2 } });
+    const told = await Promise.all(tasks.map(({ id }) => lastTold(id)));
+    expect(told.map(({ line }) => line)).toMatchObject([
+      { fieldName: 'tlp', oldValue: 0, newValue: 2 },
+      { fieldName: 'tlp', oldValue: 1, newValue: 2 },
+      { fieldName: 'tasks' },
+    ]);
+    expect(told.map(({ entry }) => entry?.changes)).toEqual([
+      [{ field: 'tlp', old: 0, new: 2 }],
+      [{ field: 'tlp', old: 1, new: 2 }],
+      [],
+    ]);
   });
 });
 
