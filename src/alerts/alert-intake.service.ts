@@ -3,7 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
 import { assertCleared } from '../access/access.js';
 import { recordActivities, toActivityRow } from '../activities/activity.js';
-import { toAttachmentRow } from '../attachments/attachment-row.js';
+import { attachmentCreated, toAttachmentRow } from '../attachments/attachment-row.js';
 import { insertAttachments, raiseHeld } from '../attachments/attachments.queries.js';
 import { toAuditRow } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
@@ -18,10 +18,10 @@ import { CustomFieldsService } from '../custom-fields/custom-fields.service.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
 import type { Tx } from '../database/sql.js';
-import { distinctRows, toObservableRow } from '../observables/observable-row.js';
+import { distinctRows, observableCreated, toObservableRow } from '../observables/observable-row.js';
 import { ObservableTypesService } from '../observables/observable-types.service.js';
 import { insertObservables } from '../observables/observables.queries.js';
-import { strictest } from '../records/record-changes.js';
+import { changesBetween, strictest } from '../records/record-changes.js';
 import { toNewLinks } from '../records/new-links.js';
 import { toRecordText } from '../records/record-text.js';
 import { ReferencesService } from '../records/references.service.js';
@@ -222,7 +222,8 @@ export class AlertIntakeService {
     const { input, organizationId, rows } = item;
     const counts = await addCount(sql, alertId, input.count);
     if (!counts) return false;
-    const held = await raiseHeld(sql, alertId, rows.attachments);
+    const raised = await raiseHeld(sql, alertId, rows.attachments);
+    const held = new Map(raised.map(({ newId, id }) => [newId, id]));
     const lacking = rows.attachments.filter(({ id }) => !held.has(id));
     await insertAttachments(
       sql,
@@ -233,7 +234,8 @@ export class AlertIntakeService {
       alertId,
       attachmentId: row.attachmentId && (held.get(row.attachmentId) ?? row.attachmentId),
     }));
-    const added = await insertObservables(sql, wanted);
+    const inserted = await insertObservables(sql, wanted);
+    const added = wanted.filter(({ id }) => inserted.has(id));
     await recordActivities(tx, principal, [
       {
         alertId,
@@ -242,24 +244,37 @@ export class AlertIntakeService {
         oldValue: counts.before,
         newValue: counts.after,
       },
-      ...wanted
-        .filter((row) => added.has(row.id))
-        .map((row) => ({
-          alertId,
-          action: 'added' as const,
-          fieldName: 'observables',
-          newValue: { id: row.id, data: row.data },
-          tlp: row.tlp,
-          pap: row.pap,
-        })),
+      ...added.map((row) => ({
+        alertId,
+        action: 'added' as const,
+        fieldName: 'observables',
+        newValue: { id: row.id, data: row.data },
+        tlp: row.tlp,
+        pap: row.pap,
+      })),
     ]);
-    await this.audit.record(tx, principal, {
-      action: 'alert.counted',
-      targetKind: 'alert',
-      targetId: alertId,
-      organizationId,
-      changes: [{ field: 'count', old: counts.before, new: counts.after }],
-    });
+    await this.audit.record(
+      tx,
+      principal,
+      {
+        action: 'alert.counted',
+        targetKind: 'alert',
+        targetId: alertId,
+        organizationId,
+        changes: [{ field: 'count', old: counts.before, new: counts.after }],
+      },
+      ...lacking.map(attachmentCreated),
+      ...raised
+        .map(({ id, before, after }) => ({
+          action: 'attachment.updated',
+          targetKind: 'attachment',
+          targetId: id,
+          organizationId,
+          changes: changesBetween(before, after),
+        }))
+        .filter(({ changes }) => changes.length > 0),
+      ...added.map(observableCreated),
+    );
     return true;
   }
 

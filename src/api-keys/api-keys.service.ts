@@ -195,13 +195,14 @@ export class ApiKeysService {
       if (old.graceUntil) throw keyState('The key was rotated before; rotate its successor.');
       const rights = { ...old, scopes: old.scopes as Scope[], tier: old.tier as Tier };
       await this.assertWithinBounds(tx, principal, old.ownerId, rights);
+      const graceUntil = new Date(Date.now() + input.graceSeconds * 1000);
       await tx.credential.update({
         where: { id },
-        data: {
-          graceUntil: new Date(Date.now() + input.graceSeconds * 1000),
-          version: { increment: 1 },
-        },
+        data: { graceUntil, version: { increment: 1 } },
       });
+      await this.announce(tx, principal, 'key.updated', old, [
+        { field: 'graceUntil', old: null, new: graceUntil.toISOString() },
+      ]);
       const successor = await this.store(
         tx,
         principal,

@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { Marking } from '../access/access.js';
+import type { AuditEvent } from '../audit/audit-entry.js';
 import type { UploadedFile } from '../storage/upload.guard.js';
 
 /** The record that a file hangs on, and how strictly the file is marked. */
@@ -26,6 +27,25 @@ export function toAttachmentRow(
 ): AttachmentRow {
   const parent = { alertId, caseId, taskId, organizationId, tlp, pap };
   return { id: uuidv7(), ...parent, sha256, name, contentType, createdById };
+}
+
+/** The entry that says a file was attached. */
+export function attachmentCreated({
+  id,
+  organizationId,
+  name,
+  sha256,
+}: Pick<AttachmentRow, 'id' | 'organizationId' | 'name' | 'sha256'>): AuditEvent {
+  return {
+    action: 'attachment.created',
+    targetKind: 'attachment',
+    targetId: id,
+    organizationId,
+    changes: [
+      { field: 'name', old: null, new: name },
+      { field: 'sha256', old: null, new: sha256 },
+    ],
+  };
 }
 
 /** Inserts attachment rows from the JSON array in `source`, as part of a larger statement; their contents must be held. */

@@ -147,24 +147,28 @@ export async function copyAttachments(
   );
 }
 
-/**
- * Raises the files that an alert holds to the marking of equal new ones.
- *
- * Answers for each new one that it holds already the id of that.
- */
+/** A file that a record held already when an equal one came. */
+export interface HeldFile {
+  readonly newId: string;
+  readonly id: string;
+  readonly before: Marking;
+  readonly after: Marking;
+}
+
+/** Raises the files that an alert holds to the marking of equal new ones, and answers them. */
 export async function raiseHeld(
   sql: Sql,
   alertId: string,
   rows: readonly AttachmentRow[],
-): Promise<ReadonlyMap<string, string>> {
-  const held = await sql<{ newId: string; heldId: string }>(
+): Promise<HeldFile[]> {
+  return sql(
     `UPDATE attachments f SET tlp = greatest(f.tlp, x.tlp), pap = greatest(f.pap, x.pap)
-     FROM jsonb_to_recordset($2::jsonb) AS x(id uuid, sha256 text, name text, tlp int, pap int)
-     WHERE f.alert_id = $1::uuid AND f.deleted_at IS NULL AND f.sha256 = decode(x.sha256, 'hex') AND f.name = x.name
-     RETURNING x.id AS "newId", f.id AS "heldId"`,
+     FROM jsonb_to_recordset($2::jsonb) AS x(id uuid, sha256 text, name text, tlp int, pap int), attachments b
+     WHERE b.id = f.id AND f.alert_id = $1::uuid AND f.deleted_at IS NULL AND f.sha256 = decode(x.sha256, 'hex') AND f.name = x.name
+     RETURNING x.id AS "newId", f.id, json_build_object('tlp', b.tlp, 'pap', b.pap) AS before,
+       json_build_object('tlp', f.tlp, 'pap', f.pap) AS after`,
     [alertId, JSON.stringify(rows)],
   );
-  return new Map(held.map(({ newId, heldId }) => [newId, heldId]));
 }
 
 /** How many attachments the alerts hold together. */

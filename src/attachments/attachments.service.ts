@@ -18,7 +18,7 @@ import { FileStore } from '../storage/file-store.js';
 import type { UploadedFile } from '../storage/upload.guard.js';
 import { PlacesService, placeOf } from '../tasks/places.service.js';
 import type { Place, PlaceRef } from '../tasks/places.service.js';
-import { toAttachmentRow } from './attachment-row.js';
+import { attachmentCreated, toAttachmentRow } from './attachment-row.js';
 import { attachmentInUse, attachmentNotFound, caseFilesFull } from './attachments.errors.js';
 import {
   attachmentsOf,
@@ -64,7 +64,7 @@ export class AttachmentsService {
       const place = await this.places.open({ ...principal, transaction: tx }, parent, {
         lock: 'FOR UPDATE',
       });
-      const { organizationId, history } = place;
+      const { history } = place;
       if (history.caseId !== undefined) await this.assertRoom(sql, history.caseId, files);
       const ids = { alertId: null, caseId: null, taskId: null, [`${parent.kind}Id`]: parent.id };
       const owner = { ...ids, ...place };
@@ -82,20 +82,7 @@ export class AttachmentsService {
           pap: place.pap,
         })),
       );
-      await this.audit.record(
-        tx,
-        principal,
-        ...rows.map(({ id, name, sha256 }) => ({
-          action: 'attachment.created',
-          targetKind: 'attachment',
-          targetId: id,
-          organizationId,
-          changes: [
-            { field: 'name', old: null, new: name },
-            { field: 'sha256', old: null, new: sha256 },
-          ],
-        })),
-      );
+      await this.audit.record(tx, principal, ...rows.map(attachmentCreated));
       const created: Attachment[] = [];
       for (const { id } of rows) {
         const held = await findAttachment(sql, principal, id);

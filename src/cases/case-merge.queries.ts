@@ -131,6 +131,7 @@ export async function moveParts(
 /** What moved to the primary, and the case it was on or linked with. */
 export interface Moved {
   readonly id: string;
+  readonly organizationId: string;
   readonly from: string;
 }
 
@@ -144,7 +145,7 @@ export async function moveAlerts(
     `WITH held AS MATERIALIZED (
        SELECT id, case_id FROM alerts WHERE case_id = ANY($2::uuid[]) AND deleted_at IS NULL ORDER BY id FOR UPDATE)
      UPDATE alerts a SET case_id = $1::uuid, version = a.version + 1, updated_at = now()
-     FROM held WHERE a.id = held.id RETURNING a.id, held.case_id AS "from"`,
+     FROM held WHERE a.id = held.id RETURNING a.id, a.organization_id AS "organizationId", held.case_id AS "from"`,
     [primaryId, ids],
   );
 }
@@ -167,7 +168,7 @@ export async function moveLinks(
        INSERT INTO case_links (case_id, other_case_id, kind, created_at)
        SELECT DISTINCT ON (id) least($1::uuid, id), greatest($1::uuid, id), kind, created_at FROM far ORDER BY id, created_at
        ON CONFLICT DO NOTHING)
-     SELECT id, "from" FROM far ORDER BY id`,
+     SELECT far.id, k.organization_id AS "organizationId", far."from" FROM far JOIN cases k ON k.id = far.id ORDER BY far.id`,
     [primaryId, ids],
   );
 }

@@ -209,6 +209,8 @@ export class CaseMergeService {
           ...moves(moved).map(({ field, value }) => ({ field, old: null, new: value })),
         ],
       },
+      ...moved.alerts.map((each) => movedEntry('alert', 'case', each, primary)),
+      ...moved.links.map((each) => movedEntry('case', 'links', each, primary)),
     );
   }
 }
@@ -225,6 +227,17 @@ function moves(moved: MovedParts, from?: string) {
       .filter((each) => from === undefined || each.from === from)
       .map(({ id }) => ({ field, value: id })),
   );
+}
+
+/** The entry of an alert or another case, which the primary has taken over from a case that was folded. */
+function movedEntry(kind: 'alert' | 'case', field: string, moved: Moved, primary: MergeableCase) {
+  return {
+    action: `${kind}.updated`,
+    targetKind: kind,
+    targetId: moved.id,
+    organizationId: moved.organizationId,
+    changes: [{ field, old: moved.from, new: primary.id }],
+  };
 }
 
 /** What the history of both tells of a case that was folded. */

@@ -194,8 +194,12 @@ SELECT row_to_json(x) AS case FROM (
 export interface Released {
   /** Each with the status it had. */
   readonly alerts: readonly { readonly id: string; readonly statusValue: string }[];
-  /** The other ends of its links. */
-  readonly linkedIds: readonly string[];
+  /** The other ends of its links, which others may own. */
+  readonly linked: readonly {
+    readonly id: string;
+    readonly organizationId: string;
+    readonly kind: string;
+  }[];
   /** The cases that were merged into it. */
   readonly mergedIds: readonly string[];
 }
@@ -210,12 +214,13 @@ export async function release(sql: Sql, caseId: string, statusId: string): Promi
        FROM held WHERE a.id = held.id AND a.case_id = $1::uuid RETURNING a.id, held.value AS "statusValue"),
      unlinked AS (
        DELETE FROM case_links WHERE case_id = $1::uuid OR other_case_id = $1::uuid
-       RETURNING CASE WHEN case_id = $1::uuid THEN other_case_id ELSE case_id END AS id),
+       RETURNING CASE WHEN case_id = $1::uuid THEN other_case_id ELSE case_id END AS id, kind),
      left_alone AS (
        UPDATE cases SET primary_case_id = NULL, version = version + 1, updated_at = now()
        WHERE primary_case_id = $1::uuid AND deleted_at IS NULL RETURNING id)
      SELECT coalesce((SELECT json_agg(freed) FROM freed), '[]') AS alerts,
-       coalesce((SELECT json_agg(id) FROM unlinked), '[]') AS "linkedIds",
+       coalesce((SELECT json_agg(json_build_object('id', k.id, 'organizationId', k.organization_id, 'kind', x.kind))
+         FROM unlinked x JOIN cases k ON k.id = x.id), '[]') AS linked,
        coalesce((SELECT json_agg(id) FROM left_alone), '[]') AS "mergedIds"`,
     [caseId, statusId],
   );

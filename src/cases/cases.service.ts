@@ -296,7 +296,7 @@ export class CasesService {
       const row = await this.updater.open(tx, principal, this.access(principal, id), precondition);
       assertOwner(principal, row.ownerOrganizationId, 'delete the case');
       await softDelete(sql, 'case', id);
-      const { alerts, linkedIds, mergedIds } = await release(sql, id, fresh.id);
+      const { alerts, linked, mergedIds } = await release(sql, id, fresh.id);
       const { tlp, pap, ownerOrganizationId: organizationId } = row;
       const oldValue = { id, tinyId: row.tinyId };
       await recordActivities(tx, principal, [
@@ -311,7 +311,7 @@ export class CasesService {
             newValue: fresh.value,
           },
         ]),
-        ...linkedIds.map((caseId): ActivityEvent => {
+        ...linked.map(({ id: caseId }): ActivityEvent => {
           return { caseId, action: 'removed', fieldName: 'links', oldValue, tlp, pap };
         }),
         ...mergedIds.map((caseId): ActivityEvent => {
@@ -328,9 +328,23 @@ export class CasesService {
           organizationId,
           changes: [
             ...alerts.map((alert) => ({ field: 'alerts', old: alert.id, new: null })),
-            ...linkedIds.map((caseId) => ({ field: 'links', old: caseId, new: null })),
+            ...linked.map((other) => ({ field: 'links', old: other.id, new: null })),
           ],
         },
+        ...alerts.map(({ id: targetId }) => ({
+          action: 'alert.unlinked',
+          targetKind: 'alert',
+          targetId,
+          organizationId,
+          changes: [{ field: 'case', old: id, new: null }],
+        })),
+        ...linked.map((other) => ({
+          action: 'case.unlinked',
+          targetKind: 'case',
+          targetId: other.id,
+          organizationId: other.organizationId,
+          changes: [{ field: 'links', old: { ...oldValue, kind: other.kind }, new: null }],
+        })),
         ...mergedIds.map((targetId) => ({
           action: 'case.updated',
           targetKind: 'case',

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { v7 as uuidv7 } from 'uuid';
+import { insertAuditSql, toSystemAuditRow } from '../audit/audit-entry.js';
 import { apiKeyLast4, apiKeyPrefix, generateApiKey } from '../auth/api-key-format.js';
 import { CredentialDigester } from '../auth/credential-digest.js';
 import { generatePassword, hashPassword } from '../auth/passwords.js';
@@ -75,10 +76,13 @@ async function createAdministrator(client: pg.Client, config: AppConfig): Promis
      VALUES ($1, 'First administrator key', 'Created at the first start.', $2, $3, $2, 'unlimited', '{admin:*}', $4, $5, $6, $7)`,
     [keyId, userId, organizationId, digest, pepperId, apiKeyPrefix(apiKey), apiKeyLast4(apiKey)],
   );
-  await client.query(
-    `INSERT INTO audit_entries (id, organization_id, actor_kind, action, target_kind, target_id)
-     VALUES ($1, $2::uuid, 'system', 'instance.created', 'organization', $2::uuid)`,
-    [uuidv7(), organizationId],
-  );
+  const created = [
+    { action: 'instance.created', targetKind: 'organization', targetId: organizationId },
+    { action: 'user.created', targetKind: 'user', targetId: userId },
+    { action: 'key.created', targetKind: 'apiKey', targetId: keyId },
+  ].map((event) => toSystemAuditRow({ ...event, organizationId }));
+  await client.query(`WITH entries AS (${insertAuditSql('$1::jsonb')}) SELECT 1`, [
+    JSON.stringify(created),
+  ]);
   return { email, password, apiKey };
 }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { assertPlatformAdmin } from '../access/access.js';
 import { recordActivities } from '../activities/activity.js';
-import type { FieldChange } from '../audit/audit-entry.js';
+import type { AuditEvent, FieldChange } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
 import { defined } from '../common/defined.js';
@@ -20,6 +20,7 @@ import {
   typeNamed,
 } from '../observables/observable-types.service.js';
 import type { ObservableType } from '../observables/observable-types.service.js';
+import { changesBetween } from '../records/record-changes.js';
 import {
   filesInUse,
   observableTypeInUse,
@@ -27,7 +28,7 @@ import {
   observableTypeProtected,
 } from './observable-types.errors.js';
 import { findUse, readBatch, retype, retypeDeleted } from './observable-types.queries.js';
-import type { RetypedRow, TypedRow } from './observable-types.queries.js';
+import type { RetypedObservable, RetypedRow, TypedRow } from './observable-types.queries.js';
 import type {
   CreateObservableType,
   ObservableTypeDetail,
@@ -146,7 +147,7 @@ export class ObservableTypeAdminService {
     for (;;) {
       const rows = await readBatch(sql, from.id, BATCH);
       if (rows.length === 0) return;
-      await retype(
+      const became = await retype(
         sql,
         to.id,
         rows.map((row) => retyped(row, from, to)),
@@ -165,6 +166,7 @@ export class ObservableTypeAdminService {
           pap,
         })),
       );
+      await this.audit.record(tx, principal, ...became.map(toEntry));
     }
   }
 
@@ -208,6 +210,29 @@ export class ObservableTypeAdminService {
     });
     await this.changes.announce(tx, 'settings');
   }
+}
+
+/** The entry of an observable that has taken another type, or has given way to an equal one. */
+function toEntry({
+  id,
+  organizationId,
+  data,
+  before,
+  after,
+  newTags,
+}: RetypedObservable): AuditEvent {
+  return {
+    action: after ? 'observable.updated' : 'observable.deleted',
+    targetKind: 'observable',
+    targetId: id,
+    organizationId,
+    changes: after
+      ? [
+          ...changesBetween(before, after),
+          ...newTags.map((name) => ({ field: 'tags', old: null, new: name })),
+        ]
+      : [{ field: 'data', old: data, new: null }],
+  };
 }
 
 function toDetail(type: ObservableTypeDetail): ObservableTypeDetail {

@@ -51,12 +51,34 @@ export interface RetypedRow {
   readonly message: string;
 }
 
+/** What became of an observable that has, or takes in one that has, another type. */
+export interface RetypedObservable {
+  readonly id: string;
+  readonly organizationId: string;
+  readonly data: string;
+  readonly before: object;
+  /** Null where it is deleted, as another stays. */
+  readonly after: object | null;
+  readonly newTags: readonly string[];
+}
+
+/** What of the observable a new type may change. */
+const shownSql = (
+  alias: string,
+) => `json_build_object('message', ${alias}.message, 'tlp', ${alias}.tlp, 'pap', ${alias}.pap,
+  'ioc', ${alias}.ioc, 'sighted', ${alias}.sighted, 'attachmentId', ${alias}.attachment_id,
+  'dataType', (SELECT t.name FROM observable_types t WHERE t.id = ${alias}.type_id))`;
+
 /**
  * Gives observables, whose records are held, another type. Where the record has the value under that type
  * already, or several of them are equal there, one stays, with the stricter marking and what any of them knows.
  */
-export async function retype(sql: Sql, typeId: number, rows: readonly RetypedRow[]): Promise<void> {
-  await sql(
+export async function retype(
+  sql: Sql,
+  typeId: number,
+  rows: readonly RetypedRow[],
+): Promise<RetypedObservable[]> {
+  return sql(
     `WITH moved AS MATERIALIZED (
        SELECT o.*, x.normalized AS new_normalized, decode(x."valueHash", 'hex') AS new_hash, x.message AS new_message,
          (SELECT held.id FROM observables held WHERE held.deleted_at IS NULL AND held.type_id = $2
@@ -74,17 +96,24 @@ export async function retype(sql: Sql, typeId: number, rows: readonly RetypedRow
          attachment_id = coalesce(o.attachment_id, kept.attachment_id), type_id = $2,
          normalized = coalesce(moved.new_normalized, o.normalized), value_hash = coalesce(moved.new_hash, o.value_hash),
          message = coalesce(moved.new_message, o.message), version = o.version + 1, updated_at = now()
-       FROM kept LEFT JOIN moved ON moved.id = kept.id WHERE o.id = kept.id),
+       FROM kept LEFT JOIN moved ON moved.id = kept.id JOIN observables b ON b.id = kept.id WHERE o.id = kept.id
+       RETURNING o.id, o.organization_id, o.data, ${shownSql('b')} AS before, ${shownSql('o')} AS after),
      dropped AS (
        UPDATE observables o SET type_id = $2, deleted_at = now(), updated_at = now(), version = o.version + 1
-       FROM moved WHERE o.id = moved.id AND o.id <> coalesce(moved.held_id, moved.first_id)),
+       FROM moved WHERE o.id = moved.id AND o.id <> coalesce(moved.held_id, moved.first_id)
+       RETURNING o.id, o.organization_id, o.data, '{}'::json, NULL::json),
      tagged AS (
        INSERT INTO observable_tags (observable_id, tag_id)
        SELECT DISTINCT coalesce(moved.held_id, moved.first_id), link.tag_id FROM moved
-       JOIN observable_tags link ON link.observable_id = moved.id ON CONFLICT DO NOTHING),
+       JOIN observable_tags link ON link.observable_id = moved.id ON CONFLICT DO NOTHING RETURNING observable_id, tag_id),
      alerts_moved AS (
-       UPDATE alerts SET version = version + 1, updated_at = now() WHERE id IN (SELECT alert_id FROM moved))
-     UPDATE cases SET version = version + 1, updated_at = now() WHERE id IN (SELECT case_id FROM moved)`,
+       UPDATE alerts SET version = version + 1, updated_at = now() WHERE id IN (SELECT alert_id FROM moved)),
+     cases_moved AS (
+       UPDATE cases SET version = version + 1, updated_at = now() WHERE id IN (SELECT case_id FROM moved))
+     SELECT x.id, x.organization_id AS "organizationId", x.data, x.before, x.after,
+       coalesce((SELECT json_agg(t.name ORDER BY t.name) FROM tagged JOIN tags t ON t.id = tagged.tag_id
+         WHERE tagged.observable_id = x.id), '[]') AS "newTags"
+     FROM (SELECT * FROM changed UNION ALL SELECT * FROM dropped) x`,
     [JSON.stringify(rows), typeId],
   );
 }

@@ -2,7 +2,7 @@ import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { assertCleared } from '../access/access.js';
 import { recordActivities } from '../activities/activity.js';
-import { toAttachmentRow } from '../attachments/attachment-row.js';
+import { attachmentCreated, toAttachmentRow } from '../attachments/attachment-row.js';
 import type { AttachmentRow } from '../attachments/attachment-row.js';
 import { insertAttachments } from '../attachments/attachments.queries.js';
 import { AuditService } from '../audit/audit.service.js';
@@ -21,7 +21,7 @@ import type { TagInput } from '../records/record.schema.js';
 import { ReferencesService } from '../records/references.service.js';
 import type { UploadedFile } from '../storage/upload.guard.js';
 import type { CreatedObservables } from './created-observables.js';
-import { distinctRows, toObservableRow, valueHash } from './observable-row.js';
+import { distinctRows, observableCreated, toObservableRow, valueHash } from './observable-row.js';
 import type {
   ObservableFile,
   ObservableInput,
@@ -151,20 +151,7 @@ export class ObservableIntakeService {
   ): Promise<void> {
     if (attachments.length === 0) return;
     await insertAttachments(sqlIn(tx), attachments);
-    await this.audit.record(
-      tx,
-      principal,
-      ...attachments.map(({ id, organizationId, name, sha256 }) => ({
-        action: 'attachment.created',
-        targetKind: 'attachment',
-        targetId: id,
-        organizationId,
-        changes: [
-          { field: 'name', old: null, new: name },
-          { field: 'sha256', old: null, new: sha256 },
-        ],
-      })),
-    );
+    await this.audit.record(tx, principal, ...attachments.map(attachmentCreated));
   }
 
   /** Adds up to a thousand observables to a record; each answers for itself. */
@@ -288,17 +275,7 @@ export class ObservableIntakeService {
         pap: row.pap,
       })),
     );
-    await this.audit.record(
-      tx,
-      principal,
-      ...fresh.map((row) => ({
-        action: 'observable.created',
-        targetKind: 'observable',
-        targetId: row.id,
-        organizationId: held.organizationId,
-        changes: [{ field: 'data', old: null, new: row.data }],
-      })),
-    );
+    await this.audit.record(tx, principal, ...fresh.map(observableCreated));
   }
 
   private async answer(

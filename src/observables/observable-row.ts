@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { v7 as uuidv7 } from 'uuid';
 import type { Marking } from '../access/access.js';
+import type { AuditEvent } from '../audit/audit-entry.js';
 import { normalizeObservable } from './observable-normalization.js';
 import type { NormalizedObservable } from './observable-normalization.js';
 import { fallbackType, typeNamed } from './observable-types.service.js';
@@ -44,6 +45,21 @@ export interface ObservableRow extends Marking {
   readonly startDate: string | null;
   readonly attachmentId: string | null;
   readonly createdById: string;
+}
+
+/** The entry that says an observable was added. */
+export function observableCreated({
+  id,
+  organizationId,
+  data,
+}: Pick<ObservableRow, 'id' | 'organizationId' | 'data'>): AuditEvent {
+  return {
+    action: 'observable.created',
+    targetKind: 'observable',
+    targetId: id,
+    organizationId,
+    changes: [{ field: 'data', old: null, new: data }],
+  };
 }
 
 /** The file that an observable of a file type is. */

@@ -134,9 +134,11 @@ export class OrganizationsService {
         where: { organizationId: id, deletedAt: null },
         data: { deletedAt },
       });
+      const linked = await linkedWith(tx, id);
       await tx.organizationLink.deleteMany({
         where: { OR: [{ organizationId: id }, { linkedId: id }] },
       });
+      for (const other of linked) await this.recordLink(tx, principal, other.id, row.name, null);
       await this.record(tx, principal, 'organization.deleted', id, [
         { field: 'name', old: row.name, new: null },
       ]);

@@ -103,15 +103,24 @@ export class MembershipsService {
     person: UserDetail,
     organizationId: string,
   ): Promise<void> {
-    const { organizations } = idsOf(person);
+    const { organizations, teams } = idsOf(person);
     if (!organizations.includes(organizationId)) throw userNotFound();
     assertRankAtMost(principal, person);
     if (organizations.length === 1) throw lastOrganization();
     const userId = person.id;
     await tx.organizationMember.deleteMany({ where: { userId, organizationId } });
+    const left = (await teamsOf(tx, teams)).filter(
+      (team) => team.organizationId === organizationId,
+    );
     await tx.teamMember.deleteMany({ where: { userId, team: { organizationId } } });
     const move = { id: organizationId, organizationId, isJoining: false };
-    await this.settle(tx, principal, person, { kind: 'organization', ...move });
+    await this.settle(
+      tx,
+      principal,
+      person,
+      { kind: 'organization', ...move },
+      ...left.map((team) => ({ kind: 'team', ...team, isJoining: false }) as const),
+    );
   }
 
   /** Puts a held member of the team's organization into the team; once is enough. */
@@ -129,19 +138,19 @@ export class MembershipsService {
     await this.settle(tx, principal, person, { kind: 'team', ...team, isJoining: false });
   }
 
-  /** What follows from every move: a new version of the person, an entry, and news for every process. */
+  /** What follows from moves: a new version of the person, an entry of each, and news for every process. */
   private async settle(
     tx: Tx,
     principal: Principal,
     person: UserDetail,
-    move: Move,
+    ...moves: readonly Move[]
   ): Promise<void> {
     await tx.user.update({
       where: { id: person.id },
       data: { version: { increment: 1 } },
       select: { id: true },
     });
-    await this.audit.record(tx, principal, memberEvent(person.email, move));
+    await this.audit.record(tx, principal, ...moves.map((move) => memberEvent(person.email, move)));
     await this.changes.announce(tx, 'credentials');
   }
 }

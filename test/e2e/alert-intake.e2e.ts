@@ -471,6 +471,17 @@ describe('X-Alert-Dedup', () => {
     const alert = await read(id);
     expect(alert.count).toBe(3);
     expect(alert.observables.map(({ data }) => data)).toEqual(['a.example', 'b.example']);
+    const entries = await api.db.rows(
+      'SELECT action, organization_id AS owner, changes FROM audit_entries WHERE target_id = ANY($1)',
+      [alert.observables.map((each) => each.id)],
+    );
+    expect(entries).toEqual([
+      {
+        action: 'observable.created',
+        owner: tenant.organizationId,
+        changes: [{ field: 'data', old: null, new: 'b.example' }],
+      },
+    ]);
     const lines = await api.db.rows(
       "SELECT 1 FROM activities WHERE alert_id = $1 AND action = 'added'",
       [id],

@@ -993,6 +993,12 @@ describe('a case that is deleted', () => {
         { action: 'removed', field: 'case', old: { id: opened.id, tinyId: opened.tinyId } },
         { action: 'statusChanged', field: 'statusValue', old: 'imported', new: 'new' },
       ]);
+      const audited = await api.db.rows(
+        `SELECT organization_id AS owner, changes FROM audit_entries WHERE target_id = $1 AND action = 'alert.unlinked'`,
+        [id],
+      );
+      const changes = [{ field: 'case', old: opened.id, new: null }];
+      expect(audited).toEqual([{ owner: tenant.organizationId, changes }]);
     }
     await promoted(alerts);
   });

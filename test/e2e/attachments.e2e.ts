@@ -1223,6 +1223,16 @@ describe('the marking of a file', () => {
       expect(counted.headers['x-alert-deduplicated']).toBe('true');
       expect(await seenByLow(`alerts/${id}`)).toEqual({ a: round === 2 ? 403 : 200 });
     }
+    const entries = await api.db.rows<{ action: string; changes: readonly unknown[] }>(
+      `SELECT e.action, e.changes FROM audit_entries e JOIN attachments f ON f.id::text = e.target_id
+       WHERE f.alert_id = $1 AND e.action <> 'attachment.downloaded' ORDER BY e.at, e.id`,
+      [id],
+    );
+    expect(entries.map(({ action }) => action)).toEqual([
+      'attachment.created',
+      'attachment.updated',
+    ]);
+    expect(entries[1]?.changes).toEqual([{ field: 'tlp', old: 2, new: 4 }]);
   });
 });
 

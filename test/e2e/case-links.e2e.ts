@@ -242,6 +242,15 @@ describe('GET /cases/:id/links', () => {
       fieldName: 'links',
       oldValue: { id: deleted.id, tinyId: deleted.tinyId },
     });
+    const audited = await api.db.row(
+      `SELECT organization_id AS owner, changes FROM audit_entries WHERE action = 'case.unlinked' AND target_id = $1`,
+      [own.id],
+    );
+    const old = { id: deleted.id, tinyId: deleted.tinyId, kind: 'related' };
+    expect(audited).toEqual({
+      owner: tenant.organizationId,
+      changes: [{ field: 'links', old, new: null }],
+    });
     const low = api.http((await addKey(api.db, tenant, { tlpMax: 2 })).key);
     expect(await idsOf(own.id, low)).toEqual([open.id]);
     const history = (await low.get(`/api/cases/${own.id}/activities`)).text;

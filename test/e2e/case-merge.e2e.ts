@@ -117,6 +117,13 @@ async function listOf<T>(path: string, agent = http): Promise<T[]> {
   return response.body as T[];
 }
 
+/** The newest entry of what the id is of. */
+const lastAudited = (id: string) =>
+  api.db.row(
+    `SELECT action, organization_id AS owner, changes FROM audit_entries WHERE target_id = $1 ORDER BY at DESC, id DESC LIMIT 1`,
+    [id],
+  );
+
 const historyOf = (id: string, agent = http) =>
   listOf<Activity>(`cases/${id}/activities?limit=100`, agent);
 
@@ -433,6 +440,11 @@ describe('POST /cases/:id/merge', () => {
       oldValue: { id: folded.id, tinyId: folded.tinyId },
       newValue: { id: primary.id, tinyId: primary.tinyId },
     });
+    expect(await lastAudited(theirs.id)).toEqual({
+      action: 'alert.updated',
+      owner: tenant.organizationId,
+      changes: [{ field: 'case', old: folded.id, new: primary.id }],
+    });
     expect((await readCase(folded.id)).alerts).toEqual([]);
     const again = await http.post(`/api/alerts/${theirs.id}/merge/${primary.id}`);
     expect(again.body).toEqual(alert);
@@ -455,6 +467,11 @@ describe('POST /cases/:id/merge', () => {
       [known.id, 'kept'],
       [far.id, 'older'],
     ]);
+    expect(await lastAudited(known.id)).toEqual({
+      action: 'case.updated',
+      owner: tenant.organizationId,
+      changes: [{ field: 'links', old: folded.id, new: primary.id }],
+    });
     expect(await listOf<CaseLink>(`cases/${folded.id}/links`)).toEqual([]);
     expect((await listOf<CaseLink>(`cases/${far.id}/links`)).map((each) => each.caseId)).toEqual([
       primary.id,

@@ -308,7 +308,7 @@ describe('DELETE /observable-types/:id', () => {
     const id = await record();
     const [a, b] = [`${unique('a')}.example`, `${unique('b')}.example`];
     const held = await observe(id, { dataType: 'domain', data: a, tlp: 1, tags: ['held'] });
-    await observe(id, {
+    const moved = await observe(id, {
       dataType: type.name,
       data: a.toUpperCase(),
       tlp: 4,
@@ -316,7 +316,15 @@ describe('DELETE /observable-types/:id', () => {
       tags: ['moved'],
     });
     const first = await observe(id, { dataType: type.name, data: b });
-    await observe(id, { dataType: type.name, data: `${b}.`, sighted: true, tags: ['second'] });
+    const second = await observe(id, {
+      dataType: type.name,
+      data: `${b}.`,
+      sighted: true,
+      tags: ['second'],
+    });
+    const removed = (old: string) => {
+      return { action: 'observable.deleted', changes: [{ field: 'data', old, new: null }] };
+    };
     expect((await remove(type.id, '?replaceWith=domain')).status).toBe(204);
     const left = await listOf(id);
     expect(left.map((each) => each.id).sort()).toEqual([held.id, first.id].sort());
@@ -326,6 +334,31 @@ describe('DELETE /observable-types/:id', () => {
     const other = left.find((each) => each.id === first.id);
     expect(other).toMatchObject({ sighted: true, data: b });
     expect(other?.tags.map(({ name }) => name)).toEqual(['second']);
+    const audited = await api.db.rows<{ id: string; action: string; changes: unknown }>(
+      `SELECT target_id AS id, action, changes FROM audit_entries
+       WHERE target_id = ANY($1) AND action <> 'observable.created'`,
+      [[held.id, moved.id, first.id, second.id]],
+    );
+    expect(Object.fromEntries(audited.map(({ id: of, ...entry }) => [of, entry]))).toEqual({
+      [held.id]: {
+        action: 'observable.updated',
+        changes: [
+          { field: 'tlp', old: 1, new: 4 },
+          { field: 'ioc', old: false, new: true },
+          { field: 'tags', old: null, new: 'moved' },
+        ],
+      },
+      [moved.id]: removed(a.toUpperCase()),
+      [first.id]: {
+        action: 'observable.updated',
+        changes: [
+          { field: 'sighted', old: false, new: true },
+          { field: 'dataType', old: type.name, new: 'domain' },
+          { field: 'tags', old: null, new: 'second' },
+        ],
+      },
+      [second.id]: removed(`${b}.`),
+    });
   });
 
   it('moves more than a batch', async () => {

@@ -240,6 +240,11 @@ describe('DELETE /organizations/:id', () => {
     expect(links).toEqual([named(linked)]);
     const alert = (await http.get(`/api/alerts/${(shared.body as Alert).id}`)).body as Alert;
     expect(alert.organizations).toEqual([named(tenant)]);
+    expect(await auditOf(tenant.organizationId)).toContainEqual({
+      action: 'organization.linked',
+      organization: tenant.organizationId,
+      changes: [{ field: 'links', old: name, new: null }],
+    });
     expect((await add({ name })).name).toBe(name);
   });
 
@@ -373,6 +378,11 @@ describe('PUT and DELETE /organizations/:id/members/:userId', () => {
         changes: [{ field: 'members', old: person.email, new: null }],
       },
     ]);
+    expect((await auditOf(team.id)).at(-1)).toEqual({
+      action: 'team.member-removed',
+      organization: id,
+      changes: [{ field: 'members', old: person.email, new: null }],
+    });
   });
 
   it("lets an organization's administrator take out whoever it shares with others", async () => {

@@ -737,6 +737,33 @@ describe('/api/tags', () => {
       expect(entry.organization).toBe(tenant.organizationId);
     });
 
+    it('writes an audit entry of each alert, case and observable that had it', async () => {
+      const { id, name } = await add();
+      const alert = await create('alert', { tags: [id] });
+      const incident = await create('case', { tags: [id] });
+      const { observables } = await create('alert', {
+        observables: [
+          { dataType: 'ip', data: '10.0.0.1' },
+          { dataType: 'ip', data: '10.0.0.2' },
+        ],
+      });
+      await http.patch(`/api/observables/${observables[0]?.id ?? ''}`).send({ tags: [id] });
+      await remove(id);
+      const entries = await api.db.rows(
+        `SELECT action, target_kind AS kind, target_id AS id, organization_id AS organization FROM audit_entries
+         WHERE changes = $1 ORDER BY kind`,
+        [JSON.stringify([{ field: 'tags', old: name, new: null }])],
+      );
+      const entry = (kind: string, target?: string) => {
+        return { action: `${kind}.updated`, kind, id: target, organization: tenant.organizationId };
+      };
+      expect(entries).toEqual([
+        entry('alert', alert.id),
+        entry('case', incident.id),
+        entry('observable', observables[0]?.id),
+      ]);
+    });
+
     it('answers 400 to an id that is none', async () => {
       for (const id of ['x', '0', MISSING_ID])
         expectProblem(await remove(id), 400, 'VALIDATION_FAILED');
