@@ -9,6 +9,7 @@ import { AppConfig, parseEnvironment } from '../src/config/config.js';
 import { loadSecrets } from '../src/config/secrets.js';
 import { createDocument } from '../src/docs/docs.setup.js';
 import { beginFirstStart } from '../src/instance/first-start.js';
+import { assertAudited } from './audited.js';
 import { TestDatabase, workerDatabaseUrl } from './database.js';
 import { DocumentChecker } from './document.js';
 import { ADMIN_API_KEY, TEST_ENVIRONMENT } from './environment.js';
@@ -26,7 +27,7 @@ export interface TestApp {
   readonly document: OpenAPIObject;
   /** A client that sends the key with every request, or no credential. */
   http(key?: string): Agent;
-  /** Stops everything, and fails if an answer did not match the document. */
+  /** Stops everything, and fails if an answer did not match the document or a change was not audited. */
   close(): Promise<void>;
 }
 
@@ -69,8 +70,8 @@ export async function startTestApp(overrides: NodeJS.ProcessEnv = {}): Promise<T
     },
     async close() {
       await hideFromOthers(db);
-      await db.close();
       await app.close();
+      await assertAudited(db).finally(() => db.close());
       checker.assertClean();
     },
   };

@@ -7,6 +7,7 @@ import { require as tsRequire } from 'tsx/cjs/api';
 import type * as EmbeddedModule from '../src/database/embedded-postgres.js';
 import type { EmbeddedPostgres } from '../src/database/embedded-postgres.js';
 import type * as MigrateModule from '../src/database/migrate.js';
+import type * as AuditedModule from './audited.js';
 
 /** The migrated database that every worker copies. */
 const TEMPLATE = 'casebender_template';
@@ -44,6 +45,8 @@ export default async function setup(): Promise<void> {
     import.meta.url,
   ) as typeof MigrateModule;
   await migrate(template.href, migrationsDir);
+  const { noteChanges } = tsRequire('./audited.ts', import.meta.url) as typeof AuditedModule;
+  await noteChanges(template.href);
 }
 
 async function startCluster(): Promise<string> {

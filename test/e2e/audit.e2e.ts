@@ -15,7 +15,8 @@ import type { AuditEntry, AuditVerdict, SealedEntry } from '../../src/audit/audi
 import { Database } from '../../src/database/database.service.js';
 import { startTestApp } from '../app.js';
 import type { Agent, TestApp } from '../app.js';
-import { databaseUrl } from '../database.js';
+import { assertAudited, noteChanges } from '../audited.js';
+import { TestDatabase, databaseUrl } from '../database.js';
 import { eventually } from '../eventually.js';
 import { addKey, addMember, addPair, addPerson, createTenant, unique } from '../factories.js';
 import type { Tenant } from '../factories.js';
@@ -120,6 +121,44 @@ async function tamper(...statements: readonly string[]): Promise<void> {
   const script = ['BEGIN', ...all('DISABLE'), ...statements, ...all('ENABLE ALWAYS'), 'COMMIT'];
   await api.db.rows(script.join(';\n'));
 }
+
+describe('the proof that every change is audited', () => {
+  it('names a change that nothing tells of: the row, what was done to it, and what was written', async () => {
+    await assertAudited(api.db);
+    const id = await createAlert();
+    await api.app.get(Database).sql('UPDATE alerts SET severity = 4 WHERE id = $1::uuid', [id]);
+    await expect(assertAudited(api.db)).rejects.toThrow(
+      `1 × UPDATE of alerts(severity) ${id} beside no entry`,
+    );
+    await assertAudited(api.db);
+  });
+
+  it('takes no table that it does not know', async () => {
+    const elsewhere = new TestDatabase(await databaseUrl('unknown_table'));
+    await elsewhere.rows('CREATE TABLE pets (id uuid PRIMARY KEY)');
+    await elsewhere.close();
+    await expect(noteChanges(elsewhere.url)).rejects.toThrow(/changes of: pets/);
+  });
+});
+
+describe('the first start', () => {
+  it('tells of the organization, the administrator and the key', async () => {
+    const entries = await api.db.rows(
+      `SELECT e.action, e.actor_kind AS actor, e.organization_id = o.id AS "isOfTheirs", coalesce(o2.name, u.email, c.name) AS name
+       FROM organizations o CROSS JOIN audit_entries e
+       LEFT JOIN organizations o2 ON o2.id::text = e.target_id AND e.target_kind = 'organization'
+       LEFT JOIN users u ON u.id::text = e.target_id AND e.target_kind = 'user'
+       LEFT JOIN credentials c ON c.id::text = e.target_id AND e.target_kind = 'apiKey'
+       WHERE o.name = 'Default organization' ORDER BY e.id LIMIT 3`,
+    );
+    const told = { actor: 'system', isOfTheirs: true };
+    expect(entries).toEqual([
+      { ...told, action: 'instance.created', name: 'Default organization' },
+      { ...told, action: 'user.created', name: api.config.admin.email },
+      { ...told, action: 'key.created', name: 'First administrator key' },
+    ]);
+  });
+});
 
 describe('GET /audit', () => {
   it('lists who did what to what, newest first, to administrators of the organization', async () => {

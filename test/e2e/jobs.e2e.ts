@@ -117,6 +117,8 @@ describe('a job', () => {
     let tries = 0;
     const name = unique('tag');
     const kind = kindDoneBy(async (tx) => {
+      // Writes as a test does, without an audit entry.
+      await tx.$executeRaw`SET LOCAL application_name = 'test'`;
       await sqlIn(tx)(
         'INSERT INTO tags (organization_id, name) SELECT id, $1 FROM organizations LIMIT 1',
         [name],

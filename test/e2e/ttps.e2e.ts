@@ -842,7 +842,11 @@ describe('promotion', () => {
 
 describe('moveTtps', () => {
   const move = (from: readonly string[], to: string) =>
-    api.app.get(Database).transaction({ transaction: null }, (tx) => moveTtps(sqlIn(tx), from, to));
+    api.app.get(Database).transaction({ transaction: null }, async (tx) => {
+      // Without the merge around it, which audits what moves.
+      await tx.$executeRaw`SET LOCAL application_name = 'test'`;
+      await moveTtps(sqlIn(tx), from, to);
+    });
 
   it('moves the techniques of cases to another, an equal one once', async () => {
     const [to, one, two] = [
