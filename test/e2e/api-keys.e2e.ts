@@ -759,6 +759,8 @@ describe('POST /api-keys/:id/rotate', () => {
     });
     const { graceUntil } = await read(old.id);
     expect(Date.parse(graceUntil ?? '') - Date.now()).toBeGreaterThan(3_590_000);
+    expect((await auditOf(old.id)).at(-1)).toBe('key.updated');
+    expect(await auditOf(fresh.id)).toContain('key.rotated');
 
     const ofOld = await use(old.key);
     expect(ofOld.status).toBe(200);
