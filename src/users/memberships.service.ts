@@ -64,7 +64,10 @@ export class MembershipsService {
       skipDuplicates: true,
     });
 
+    const isMoved = (id: string, place: number) =>
+      before.organizations.includes(id) && before.organizations[place] !== id;
     const events = [
+      ...after.organizations.filter(isMoved).map((id) => movedEvent(email, id)),
       ...between(before.organizations, after.organizations).map(({ id, isJoining }) =>
         memberEvent(email, { kind: 'organization', id, organizationId: id, isJoining }),
       ),
@@ -199,6 +202,17 @@ function between(before: readonly string[], after: readonly string[]) {
     ...after.filter((id) => !before.includes(id)).map((id) => ({ id, isJoining: true })),
     ...before.filter((id) => !after.includes(id)).map((id) => ({ id, isJoining: false })),
   ];
+}
+
+/** A member's organization has another place among the member's; which others there are is not told. */
+function movedEvent(email: string, organizationId: string): AuditEvent {
+  return {
+    action: 'organization.member-moved',
+    targetKind: 'organization',
+    targetId: organizationId,
+    organizationId,
+    changes: [{ field: 'members', old: email, new: email }],
+  };
 }
 
 function memberEvent(email: string, { kind, id, organizationId, isJoining }: Move): AuditEvent {

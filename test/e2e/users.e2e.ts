@@ -525,6 +525,19 @@ describe('PATCH /users/:id', () => {
     expectProblem(await http.get(`/api/users/${id}`), 404, 'USER_NOT_FOUND');
   });
 
+  it('tells each organization that has another place among those of a person', async () => {
+    const [first, second] = [admin.organizationId, other.organizationId];
+    const third = (await createTenant(api.db)).organizationId;
+    const { id, email } = await create({ organizations: [first, second, third] }, platform);
+    await change(id, { organizations: [first, third, second] }, platform);
+    const told = await api.db.rows<{ id: string }>(
+      `SELECT target_id AS id FROM audit_entries
+       WHERE action = 'organization.member-moved' AND changes = $1::jsonb AND organization_id::text = target_id`,
+      [JSON.stringify([{ field: 'members', old: email, new: email }])],
+    );
+    expect(told.map((entry) => entry.id).sort()).toEqual([second, third].sort());
+  });
+
   it('leaves version and history alone when nothing changes', async () => {
     const person = await create();
     const same = await change(person.id, {
