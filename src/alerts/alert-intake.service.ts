@@ -8,6 +8,8 @@ import { insertAttachments, raiseHeld } from '../attachments/attachments.queries
 import { toAuditRow } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
+import { Together } from '../database/together.js';
+import type { RecordText } from '../records/record-text.js';
 import { defined } from '../common/defined.js';
 import { AppError, invalidValue, referencesNotFound, validationFailed } from '../common/errors.js';
 import type { FieldError } from '../common/errors.js';
@@ -35,8 +37,8 @@ import {
   addCount,
   findAlertText,
   findDuplicate,
-  insertAlert,
   insertAlerts,
+  insertUnread,
   lockDedupKeys,
 } from './alerts.queries.js';
 import type { NewAlerts } from './alerts.queries.js';
@@ -49,6 +51,10 @@ const OBSERVABLES_A_TURN = 500;
 
 /** Observables one bulk may bring; what is more holds the database for too long. */
 const BULK_OBSERVABLES_MAX = 20_000;
+
+/** How many statements take in single alerts at once, and how many alerts and observables one of them does. */
+const UNDER_WAY_MAX = 2;
+const ROWS_TOGETHER_MAX = 500;
 
 /** What became of an alert: the record that holds it, and whether it was there before. */
 interface Taken {
@@ -74,6 +80,13 @@ type ItemResult = BulkCreated['results'][number];
 /** Takes alerts in, one or many at a time: nothing of them is lost, equal ones are counted where asked. */
 @Injectable()
 export class AlertIntakeService {
+  /** Alerts that name no tag or client to be created: whose they are is told by their rows alone. */
+  private readonly together = new Together<NewAlerts, RecordText>(
+    (all) => insertAlerts(this.database.sql, all),
+    ({ observables }) => 1 + observables.length,
+    { underWay: UNDER_WAY_MAX, weight: ROWS_TOGETHER_MAX },
+  );
+
   constructor(
     private readonly database: Database,
     private readonly statuses: StatusesService,
@@ -93,7 +106,7 @@ export class AlertIntakeService {
     const item = await this.prepare(principal, input);
     await this.references.assertExist(principal, input, item.organizationId);
     if (policy === 'create' || dedupKey(input) === null) {
-      const row = await insertAlert(this.database.sqlFor(principal), item.rows);
+      const row = await this.insertOne(principal, item.rows);
       return { alert: toRecordText(row), isDuplicate: false };
     }
     return this.takeOne(principal, item, policy);
@@ -164,6 +177,15 @@ export class AlertIntakeService {
     return { createdCount: results.length - failedCount, failedCount, results };
   }
 
+  private async insertOne(principal: Principal, rows: NewAlerts): Promise<RecordText> {
+    const isByItself =
+      principal.transaction !== null || rows.tagNames.length > 0 || rows.clients.length > 0;
+    if (!isByItself) return this.together.do(rows);
+    const [row] = await insertAlerts(this.database.sqlFor(principal), [rows]);
+    if (!row) throw new Error('An alert was inserted without an answer.');
+    return row;
+  }
+
   private takeOne(principal: Principal, item: Item, policy: DedupPolicy): Promise<TakenAlert> {
     return this.database.transaction(principal, async (tx) => {
       const [taken] = await this.takeAll(tx, principal, [item], policy);
@@ -184,7 +206,10 @@ export class AlertIntakeService {
     if (items.length === 0) return [];
     const sql = sqlIn(tx);
     if (policy === 'create') {
-      await insertAlerts(sql, joinRows(items.map((item) => item.rows)));
+      await insertUnread(
+        sql,
+        items.map((item) => item.rows),
+      );
       return items.map((item) => ({ id: idOf(item), isDuplicate: false }));
     }
     await lockDedupKeys(
@@ -212,7 +237,7 @@ export class AlertIntakeService {
       if (isCounted) return { id: duplicate.id, isDuplicate: true };
       return this.takeOnce(tx, principal, item, policy);
     }
-    await insertAlerts(sql, withPrimary(item.rows, duplicate?.id ?? null));
+    await insertUnread(sql, [withPrimary(item.rows, duplicate?.id ?? null)]);
     return { id: idOf(item), isDuplicate: false };
   }
 
@@ -412,22 +437,6 @@ function lockNameOf({ input, organizationId }: Item): string | null {
 
 function withPrimary(rows: NewAlerts, primaryAlertId: string | null): NewAlerts {
   return { ...rows, records: rows.records.map((record) => ({ ...record, primaryAlertId })) };
-}
-
-/** The sets of many alerts as one. */
-function joinRows(all: readonly NewAlerts[]): NewAlerts {
-  return {
-    records: all.flatMap((rows) => rows.records),
-    observables: all.flatMap((rows) => rows.observables),
-    attachments: all.flatMap((rows) => rows.attachments),
-    tagIds: all.flatMap((rows) => rows.tagIds),
-    tagNames: all.flatMap((rows) => rows.tagNames),
-    teams: all.flatMap((rows) => rows.teams),
-    shares: all.flatMap((rows) => rows.shares),
-    clients: all.flatMap((rows) => rows.clients),
-    activities: all.flatMap((rows) => rows.activities),
-    audit: all.flatMap((rows) => rows.audit),
-  };
 }
 
 function itemPath(index: number, path: string): string {

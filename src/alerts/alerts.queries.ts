@@ -181,29 +181,50 @@ function insertSql(parts: NewParts): string {
   ].join(',\n')}`;
 }
 
-/** Inserts an alert in one statement and answers it as it is then read: its creator may see all of it. */
-export async function insertAlert(sql: Sql, alert: NewAlerts): Promise<RecordText> {
-  const parts = partsOf(alert);
+/** Inserts alerts in one statement and answers them, in their order, as they are then read: their creators may see all of them. */
+export async function insertAlerts(sql: Sql, alerts: readonly NewAlerts[]): Promise<RecordText[]> {
+  const rows = joinRows(alerts);
+  const parts = partsOf(rows);
   const sources = insertedSources(parts);
   const columns = alertColumns(sources, {
     observables: recordObservablesSql('alert_id', sources, 'true', null),
     observableCount: observableCountSql('alert_id', sources, 'true'),
     linkedCase: 'NULL::json',
   });
-  const [row] = await sql<RecordText>(
+  const inserted = await sql<RecordText>(
     `${insertSql(parts)} SELECT ${TEXT_COLUMNS} FROM (
       SELECT ${columns} FROM new_records r JOIN statuses s ON s.id = r.status_id) x`,
-    [JSON.stringify(alert)],
+    [JSON.stringify(rows)],
     `insert-alert-${partsKey(parts)}`,
   );
-  if (!row) throw new Error('The insert returned no row.');
-  return row;
+  const byId = new Map(inserted.map((row) => [row.id, row]));
+  return rows.records.map(({ id }) => {
+    const row = byId.get(id);
+    if (!row) throw new Error('An insert did not return its row.');
+    return row;
+  });
 }
 
 /** Inserts alerts in one statement without reading them. */
-export async function insertAlerts(sql: Sql, alerts: NewAlerts): Promise<void> {
-  const statement = `${insertSql(partsOf(alerts))} SELECT count(*) FROM new_records`;
-  await sql(statement, [JSON.stringify(alerts)]);
+export async function insertUnread(sql: Sql, alerts: readonly NewAlerts[]): Promise<void> {
+  const rows = joinRows(alerts);
+  await sql(`${insertSql(partsOf(rows))} SELECT count(*) FROM new_records`, [JSON.stringify(rows)]);
+}
+
+/** The sets of many alerts as one. */
+function joinRows(all: readonly NewAlerts[]): NewAlerts {
+  return {
+    records: all.flatMap((rows) => rows.records),
+    observables: all.flatMap((rows) => rows.observables),
+    attachments: all.flatMap((rows) => rows.attachments),
+    tagIds: all.flatMap((rows) => rows.tagIds),
+    tagNames: all.flatMap((rows) => rows.tagNames),
+    teams: all.flatMap((rows) => rows.teams),
+    shares: all.flatMap((rows) => rows.shares),
+    clients: all.flatMap((rows) => rows.clients),
+    activities: all.flatMap((rows) => rows.activities),
+    audit: all.flatMap((rows) => rows.audit),
+  };
 }
 
 /** Holds the names until the transaction ends, in one order for everybody, so that nobody waits in a circle. */

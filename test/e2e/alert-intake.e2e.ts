@@ -32,6 +32,8 @@ afterAll(() => api.close());
 
 const BODY = { title: 'Taken in', statusValue: 'new', severity: 2 };
 const MEBIBYTE = 1024 ** 2;
+/** What of an answer follows the clock. */
+const LABELS = { createdAtLabel: '', updatedAtLabel: '' };
 
 type Policy = 'create' | 'count' | 'reject';
 
@@ -76,6 +78,76 @@ function numbered(count: number, body: object = {}): object[] {
 }
 
 const outcomes = outcomesOf(() => ({ api, tenant }));
+
+describe('POST /alerts, many at once', () => {
+  it('answers each with what it brought, and writes it down as done by whoever sent it', async () => {
+    const tags = [
+      await addTag(api.db, tenant.organizationId),
+      await addTag(api.db, other.organizationId),
+    ];
+    const answers = await Promise.all(
+      Array.from({ length: 60 }, async (_, place) => {
+        const sender = place % 2 === 0 ? tenant : other;
+        const observables = Array.from({ length: place % 7 }, (_, index) => ({
+          dataType: 'other',
+          data: `${place} ${index}`,
+        }));
+        const tag = tags[place % 2]?.id;
+        const sent = { title: `At once ${place}`, observables, tags: place % 3 === 0 ? [tag] : [] };
+        const response = await post(sent, undefined, api.http(sender.key));
+        expect({ status: response.status, body: response.text }).toMatchObject({ status: 200 });
+        const alert = response.body as Alert;
+        expect(alert).toMatchObject({
+          title: sent.title,
+          ownerOrganizationId: sender.organizationId,
+        });
+        expect(alert.observables.map(({ data }) => data)).toEqual(
+          observables.map(({ data }) => data),
+        );
+        expect(alert.tags.map(({ id }) => id)).toEqual(sent.tags);
+        const stored = await read(alert.id, api.http(sender.key));
+        expect({ ...stored, ...LABELS }).toEqual({ ...alert, ...LABELS });
+        return {
+          id: alert.id,
+          tinyId: alert.tinyId,
+          by: sender.userId,
+          request: response.headers['x-request-id'],
+        };
+      }),
+    );
+    expect(new Set(answers.map(({ tinyId }) => tinyId)).size).toBe(60);
+    const audited = await api.db.rows(
+      `SELECT target_id AS id, actor_id::text AS by, request_id AS request FROM audit_entries
+       WHERE target_id = ANY($1) AND action = 'alert.created' ORDER BY target_id`,
+      [answers.map(({ id }) => id)],
+    );
+    const byId = (a: { id: string }, b: { id: string }) => (a.id < b.id ? -1 : 1);
+    expect(audited).toEqual(answers.map(({ id, by, request }) => ({ id, by, request })).sort(byId));
+  });
+
+  it('fails only those that the database refuses', async () => {
+    const title = unique('Refused');
+    await api.db.rows(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = 'check_violation'; END $$`);
+    await api.db.rows(
+      `CREATE TRIGGER refuse BEFORE INSERT ON alerts FOR EACH ROW WHEN (new.title = '${title}') EXECUTE FUNCTION refuse()`,
+    );
+    const before = await countOf();
+    try {
+      const statuses = await Promise.all(
+        Array.from({ length: 40 }, async (_, place) => {
+          const response = await post({ title: place % 8 === 5 ? title : `Taken ${place}` });
+          return response.status === 200;
+        }),
+      );
+      expect(statuses).toEqual(statuses.map((_, place) => place % 8 !== 5));
+    } finally {
+      await api.db.rows('DROP TRIGGER refuse ON alerts');
+      await api.db.rows('DROP FUNCTION refuse');
+    }
+    expect(await countOf()).toBe(before + 35);
+  });
+});
 
 describe('POST /alerts/bulk', () => {
   const probe = {

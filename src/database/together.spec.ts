@@ -1,0 +1,86 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import fc from 'fast-check';
+import { Together } from './together.js';
+
+const refused = () => Object.assign(new Error('refused'), { code: '23503' });
+const lost = () => Object.assign(new Error('Connection terminated'), { code: 'ECONNRESET' });
+
+/** Answers each item with ten times itself, and tells what it was given at once. */
+function tenfold(
+  max = { underWay: 2, weight: 100 },
+  fail?: (items: readonly number[]) => Error | undefined,
+) {
+  const given: (readonly number[])[] = [];
+  let underWay = 0;
+  let most = 0;
+  const together = new Together<number, number>(
+    async (items) => {
+      given.push(items);
+      most = Math.max(most, ++underWay);
+      await turn();
+      underWay--;
+      const error = fail?.(items);
+      if (error !== undefined) throw error;
+      return items.map((item) => item * 10);
+    },
+    (item) => item,
+    max,
+  );
+  return { together, given, most: () => most };
+}
+
+describe('Together', () => {
+  it('does alone what comes alone, and at once what comes meanwhile', async () => {
+    const { together, given } = tenfold();
+    const answers = await Promise.all([1, 2, 3, 4, 5].map((item) => together.do(item)));
+    expect(answers).toEqual([10, 20, 30, 40, 50]);
+    expect(given).toEqual([[1], [2], [3, 4, 5]]);
+    await together.do(6);
+    expect(given.at(-1)).toEqual([6]);
+  });
+
+  it('answers each by itself, in whatever order and weight they come', async () => {
+    const weights = fc.array(fc.integer({ min: 0, max: 60 }), { maxLength: 40 });
+    await fc.assert(
+      fc.asyncProperty(weights, fc.integer({ min: 1, max: 3 }), async (items, underWay) => {
+        const { together, given, most } = tenfold({ underWay, weight: 100 });
+        const answers = await Promise.all(items.map((item) => together.do(item)));
+        expect(answers).toEqual(items.map((item) => item * 10));
+        expect(given.flat().sort()).toEqual([...items].sort());
+        expect(most()).toBeLessThanOrEqual(underWay);
+        for (const group of given.filter(({ length }) => length > 1))
+          expect(group.reduce((sum, item) => sum + item, 0)).toBeLessThanOrEqual(100);
+      }),
+    );
+  });
+
+  it('lets only that fail which the database refuses', async () => {
+    const { together, given } = tenfold(undefined, (items) =>
+      items.includes(4) ? refused() : undefined,
+    );
+    const outcome = await Promise.allSettled([1, 2, 3, 4, 5].map((item) => together.do(item)));
+    expect(outcome.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'fulfilled',
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+    ]);
+    expect(given).toEqual([[1], [2], [3, 4, 5], [3], [4], [5]]);
+  });
+
+  it('tries nothing again that may have been written', async () => {
+    const { together, given } = tenfold(undefined, (items) =>
+      items.length > 1 ? lost() : undefined,
+    );
+    const outcome = await Promise.allSettled([1, 2, 3, 4].map((item) => together.do(item)));
+    expect(outcome.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'fulfilled',
+      'rejected',
+      'rejected',
+    ]);
+    expect(given).toEqual([[1], [2], [3, 4]]);
+    expect(await together.do(5)).toBe(50);
+  });
+});
