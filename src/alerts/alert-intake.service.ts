@@ -49,6 +49,9 @@ import type { Alert, BulkCreateAlerts, BulkCreated, CreateAlert } from './alerts
 const ITEMS_A_TURN = 50;
 const OBSERVABLES_A_TURN = 500;
 
+/** Alerts of a bulk that go to the database at once; writing out more would keep other requests waiting. */
+const ITEMS_A_STATEMENT = 500;
+
 /** Observables one bulk may bring; what is more holds the database for too long. */
 const BULK_OBSERVABLES_MAX = 20_000;
 
@@ -124,7 +127,7 @@ export class AlertIntakeService {
     return this.takeOne(principal, item, policy);
   }
 
-  /** Stores up to a thousand alerts in one statement; each item answers for itself unless `atomic`. */
+  /** Stores up to a thousand alerts in one transaction; each item answers for itself unless `atomic`. */
   async createMany(
     principal: Principal,
     { alerts, atomic }: BulkCreateAlerts,
@@ -196,7 +199,7 @@ export class AlertIntakeService {
     });
   }
 
-  /** Stores prepared alerts, in one statement unless equal ones are looked for. */
+  /** Stores prepared alerts, in one or two statements unless equal ones are looked for. */
   private async takeAll(
     tx: Tx,
     principal: Principal,
@@ -206,10 +209,13 @@ export class AlertIntakeService {
     if (items.length === 0) return [];
     const sql = sqlIn(tx);
     if (policy === 'create') {
-      await insertUnread(
-        sql,
-        items.map((item) => item.rows),
-      );
+      for (let at = 0; at < items.length; at += ITEMS_A_STATEMENT) {
+        const part = items.slice(at, at + ITEMS_A_STATEMENT);
+        await insertUnread(
+          sql,
+          part.map((item) => item.rows),
+        );
+      }
       return items.map((item) => ({ id: idOf(item), isDuplicate: false }));
     }
     await lockDedupKeys(
