@@ -465,7 +465,15 @@ function inTheBrowser(): void {
         updatedAt: expect.any(String) as string,
         version: 3,
       });
-      await visit.end();
+
+      await runAction(page, person.email, 'Change…');
+      await page.getByLabel('First name').fill('Too late');
+      const meanwhile = await api.http(api.adminKey).patch(path).send({ lastName: 'Meanwhile' });
+      await button(page, 'Save').click();
+      await page.getByText('changed').waitFor();
+      const kept = await api.http(api.adminKey).get(path);
+      expect(kept.body).toEqual(meanwhile.body);
+      await visit.end([`412 ${path}`]);
     });
   });
 

@@ -23,6 +23,11 @@ export interface ListPage<T> {
   readonly total: number | null;
 }
 
+/** What changes by versions. */
+interface Versioned {
+  readonly version: number;
+}
+
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** What the session of this tab needs of each request. */
@@ -48,8 +53,9 @@ export function post<T>(path: string, body?: object): Promise<T> {
   return request<T>('POST', path, body);
 }
 
-export function patch<T>(path: string, body: object): Promise<T> {
-  return request<T>('PATCH', path, body);
+/** Changes what is there, or only what it was `before`: what somebody has changed since is then refused (412). */
+export function patch<T>(path: string, body: object, before?: Versioned): Promise<T> {
+  return request<T>('PATCH', path, body, before?.version);
 }
 
 /** Deletes what is there. */
@@ -72,8 +78,13 @@ export function signInWith(email: string, password: string): Promise<Session> {
   return post<Session>('/api/auth/login', { email, password });
 }
 
-async function request<T>(method: Method, path: string, body?: object): Promise<T> {
-  const response = await send(method, path, body);
+async function request<T>(
+  method: Method,
+  path: string,
+  body?: object,
+  version?: number,
+): Promise<T> {
+  const response = await send(method, path, body, version);
   return (response.status === 204 ? undefined : await response.json()) as T;
 }
 
@@ -81,6 +92,7 @@ async function send(
   method: Method,
   path: string,
   body?: object,
+  version?: number,
   isRepeated = false,
 ): Promise<Response> {
   const response = await fetch(path, {
@@ -88,6 +100,7 @@ async function send(
     headers: {
       Accept: 'application/json',
       ...(body && { 'Content-Type': 'application/json' }),
+      ...(version !== undefined && { 'If-Match': `"${version}"` }),
       ...(method !== 'GET' && session && { 'X-CSRF-Token': session.csrfToken() }),
     },
     ...(body && { body: JSON.stringify(body) }),
@@ -98,7 +111,7 @@ async function send(
   const problem = (await response.json().catch(() => null)) as Problem | null;
   if (!problem) throw unreachable(response.status);
   if (problem.code === 'CSRF_TOKEN_INVALID' && !isRepeated && (await session?.renewed()))
-    return send(method, path, body, true);
+    return send(method, path, body, version, true);
   if (problem.code === 'SESSION_INVALID' || problem.code === 'AUTHENTICATION_REQUIRED')
     session?.ended();
   throw new ApiError(problem);

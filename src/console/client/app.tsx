@@ -75,7 +75,7 @@ function PageContent({ path }: { readonly path: Exclude<PagePath, '/sign-in'> })
       )}
       {isForAdministrators && (
         <nav class="tabs" aria-label="Administration">
-          <Link to={PAGES.allApiKeys}>API keys</Link>
+          <Link to={PAGES.allApiKeys}>API Keys</Link>
           <Link to={PAGES.users}>Users</Link>
           <Link to={PAGES.organizations}>Organizations</Link>
         </nav>

@@ -109,7 +109,7 @@ function PersonMenu() {
           <span class="hint">{ROLE_LABELS[user.role]}</span>
         </p>
         <Link to={PAGES.apiKeys} onFollow={close}>
-          API keys
+          API Keys
         </Link>
         <Link to={PAGES.profile} onFollow={close}>
           Profile and password

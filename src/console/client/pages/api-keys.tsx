@@ -33,7 +33,7 @@ export function AllApiKeysPage() {
   return (
     <Loading error={people.error} isThere={people.items !== null} retry={people.reload}>
       <Keys
-        title="API keys of everybody"
+        title="API Keys of everybody"
         path="/api/api-keys?limit=100"
         about="All keys of your organizations, with the person whom each of them acts for."
         people={people.items ?? []}

@@ -133,7 +133,7 @@ function OrganizationDialog({ organization, onSaved, onClose }: OrganizationDial
   const { errors, message, isBusy, onSubmit } = useSubmission(async (data) => {
     const body = { name: textOf(data, 'name'), description: textOf(data, 'description') };
     const saved = organization
-      ? await patch<Organization>(`/api/organizations/${organization.id}`, body)
+      ? await patch<Organization>(`/api/organizations/${organization.id}`, body, organization)
       : await post<Organization>('/api/organizations', body);
     onSaved();
     onClose();

@@ -94,7 +94,9 @@ export function UsersPage() {
           action={task.kind === 'activate' ? 'Activate user' : 'Deactivate user'}
           run={async () => {
             const status = task.kind === 'activate' ? 'active' : 'inactive';
-            list.replace(await patch<UserDetail>(`/api/users/${task.person.id}`, { status }));
+            list.replace(
+              await patch<UserDetail>(`/api/users/${task.person.id}`, { status }, task.person),
+            );
             close();
             announce(`${task.person.email} is ${status}.`);
           }}
@@ -209,10 +211,14 @@ function PersonDialog({ person, onSaved, onClose }: PersonDialogProps) {
   const self = useUser();
   const [created, setCreated] = useState<UserWithPassword | null>(null);
   const organizations = useLoaded(() => getPage<Organization>('/api/organizations?limit=1000'));
+  // Those that are only linked to the own ones have no description to be read.
+  const choices = (organizations.value?.items ?? []).filter(
+    ({ description }) => description !== null,
+  );
   const { errors, message, isBusy, onSubmit } = useSubmission(async (data) => {
-    const body = bodyOf(data, person);
+    const body = bodyOf(data, person, idsOf(choices));
     if (person) {
-      const { email } = await patch<UserDetail>(`/api/users/${person.id}`, body);
+      const { email } = await patch<UserDetail>(`/api/users/${person.id}`, body, person);
       onSaved();
       onClose();
       announce(`${email} is saved.`);
@@ -228,10 +234,6 @@ function PersonDialog({ person, onSaved, onClose }: PersonDialogProps) {
       </Dialog>
     );
   }
-  // Those that are only linked to the own ones have no description to be read.
-  const choices = (organizations.value?.items ?? []).filter(
-    ({ description }) => description !== null,
-  );
   const roles = (Object.keys(ROLE_LABELS) as Role[]).filter(
     (role) => rankOf(role) <= rankOf(self.role),
   );
@@ -371,26 +373,38 @@ function Ceiling({ label, name, names, chosen, errors }: CeilingProps) {
   );
 }
 
-function bodyOf(data: FormData, before: UserDetail | null): object {
+function bodyOf(data: FormData, before: UserDetail | null, offered: readonly string[]): object {
   const papMax = Number(textOf(data, 'papMax'));
   return {
     email: textOf(data, 'email'),
     firstName: textOf(data, 'firstName'),
     lastName: textOf(data, 'lastName'),
     role: textOf(data, 'role'),
-    organizations: chosenOrganizations(data, before),
+    organizations: chosenOrganizations(data, before, offered),
     tlpMax: Number(textOf(data, 'tlpMax')),
     // A PAP of 4 means RED as well, and stays what it is.
     papMax: PAP_LABELS[papMax] === 'RED' ? Math.max(papMax, before?.papMax ?? 0) : papMax,
   };
 }
 
-/** Those of before in their order, as the first is where the person is at home, then the others. */
-function chosenOrganizations(data: FormData, before: UserDetail | null): string[] {
+/**
+ * Those of before in their order, as the first is where the person is at home, then the others; what was not offered
+ * for a choice stays.
+ */
+function chosenOrganizations(
+  data: FormData,
+  before: UserDetail | null,
+  offered: readonly string[],
+): string[] {
   const chosen = textsOf(data, 'organizations');
-  const held = before?.organizations.map(({ id }) => id) ?? [];
-  const stay = held.filter((id) => chosen.includes(id));
+  const stay = idsOf(before?.organizations ?? []).filter(
+    (id) => chosen.includes(id) || !offered.includes(id),
+  );
   return [...stay, ...chosen.filter((id) => !stay.includes(id))];
+}
+
+function idsOf(rows: readonly { readonly id: string }[]): string[] {
+  return rows.map(({ id }) => id);
 }
 
 function rankOf(role: Role): number {
