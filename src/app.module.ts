@@ -24,7 +24,6 @@ import { AppConfig } from './config/config.js';
 import { ConfigModule } from './config/config.module.js';
 import { CustomFieldsModule } from './custom-fields/custom-fields.module.js';
 import { DatabaseModule } from './database/database.module.js';
-import { DocsModule } from './docs/docs.module.js';
 import { HealthModule } from './health/health.module.js';
 import { JobsModule } from './jobs/jobs.module.js';
 import { ObservableTypesModule } from './observable-types/observable-types.module.js';
@@ -69,7 +68,6 @@ const FEATURES = [
   ApiKeysModule,
   SessionsModule,
   HealthModule,
-  DocsModule,
 ];
 
 /** The features, and the one way of a request: guards, then interceptors, in this order. */

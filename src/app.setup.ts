@@ -20,7 +20,7 @@ import { ChangeFeed } from './database/change-feed.js';
 import { setupDocs } from './docs/docs.setup.js';
 
 /** Routes that are not part of the API and not under its prefix. */
-export const ROOT_ROUTES = ['health/live', 'health/ready', 'metrics', 'docs/errors'];
+export const ROOT_ROUTES = ['health/live', 'health/ready', 'metrics'];
 
 /** Validates every argument by its schema; the 400 names the parameter, or the path in the body. */
 class SchemaPipe implements PipeTransform {

@@ -25,7 +25,13 @@ export function missingPage(assets: ConsoleAssets): string {
   );
 }
 
-function documentOf(assets: ConsoleAssets, title: string, script: string, body: string): string {
+/** A page of the server in the style of the console. */
+export function documentOf(
+  assets: ConsoleAssets,
+  title: string,
+  script: string,
+  body: string,
+): string {
   return `<!doctype html>
 <html lang="en">
 <head>

@@ -44,7 +44,8 @@ export function setupConsole(app: NestExpressApplication, assets: ConsoleAssets)
   });
 }
 
-function sendPage(response: Response, page: string): void {
+/** Sends a page for people, which takes nothing from elsewhere. */
+export function sendPage(response: Response, page: string): void {
   response.setHeader('Content-Type', 'text/html; charset=utf-8');
   response.setHeader('Cache-Control', 'no-cache');
   response.setHeader('Content-Security-Policy', POLICY);

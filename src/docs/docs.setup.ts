@@ -1,11 +1,14 @@
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import type { NestExpressApplication } from '@nestjs/platform-express';
+import type { Request, Response } from 'express';
 import { SECURITY_SCHEMES } from '../auth/auth.decorator.js';
 import { API_KEY_PATTERN } from '../auth/api-key-format.js';
 import { SESSION_COOKIE } from '../config/config.js';
 import type { ConsoleAssets } from '../console/console-assets.js';
+import { sendPage } from '../console/console.setup.js';
 import { describeContract } from './contract.js';
+import { errorsPage } from './errors-page.js';
 
 const DESCRIPTION = `
 An open, self-hosted server of the CaseBender API: detection tools send **alerts**, analysts turn them
@@ -112,8 +115,15 @@ function withoutSession(request: { credentials?: string }): object {
   return request;
 }
 
-/** Serves `/docs`, `/docs-json` and `/docs-yaml`; nothing is loaded from another host. */
+/** Serves `/docs`, `/docs/errors`, `/docs-json` and `/docs-yaml`; nothing is loaded from another host. */
 export function setupDocs(app: NestExpressApplication, assets: ConsoleAssets): void {
+  const errors = errorsPage(assets);
+  app
+    .getHttpAdapter()
+    .getInstance()
+    .get('/docs/errors', (_request: Request, response: Response) => {
+      sendPage(response, errors);
+    });
   let document: OpenAPIObject | null = null;
   SwaggerModule.setup('docs', app, () => (document ??= createDocument(app)), {
     customSiteTitle: 'API documentation · CaseBender',

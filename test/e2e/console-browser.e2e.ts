@@ -561,6 +561,20 @@ function inTheBrowser(): void {
       expect((await (await sent).response())?.status()).toBe(200);
       await visit.end();
     });
+
+    it('tells what each error means, also on a phone', async () => {
+      const visit = await Visit.begin(browser, api);
+      const { page } = visit;
+      for (const width of [960, 375]) {
+        await page.setViewportSize({ width, height: 740 });
+        await page.goto('/docs/errors#stale-version');
+        await page.getByRole('link', { name: 'API docs' }).waitFor();
+        await heading(page, 'Error codes').waitFor();
+        expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
+        await visit.expectAccessible();
+      }
+      await visit.end();
+    });
   });
 }
 

@@ -35,7 +35,7 @@ afterAll(() => api.close());
 const PAGES = /^GET \/(?:docs(?:\/|-json|-yaml|$)|assets\/|sign-in$|account\/|admin\/|$)/;
 
 /** What the document leaves out: it is for machines and people, not for clients of the API. */
-const UNDOCUMENTED = new Set(['GET /docs/errors', 'GET /metrics']);
+const UNDOCUMENTED = new Set(['GET /metrics']);
 
 type GuardedRoute = DeclaredRoute & { readonly scopes: readonly Scope[] };
 
@@ -55,12 +55,7 @@ describe('the route table', () => {
 
   it('makes public only what is meant to be', () => {
     const open = routes.filter(({ access }) => access?.kind === 'public').map(({ name }) => name);
-    expect(open.sort()).toEqual([
-      'GET /docs/errors',
-      'GET /health/live',
-      'GET /health/ready',
-      'POST /api/auth/login',
-    ]);
+    expect(open.sort()).toEqual(['GET /health/live', 'GET /health/ready', 'POST /api/auth/login']);
   });
 
   it('is all that is served, once under /api and once under /api/v1', () => {

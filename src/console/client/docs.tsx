@@ -3,7 +3,8 @@ import { Announcer } from './announcer.js';
 import { Header } from './header.js';
 import { SessionProvider } from './session.js';
 
-// Swagger UI has the rest of the page.
+// Swagger UI has the rest of the page, or the page has a text of its own.
+const content = document.getElementById('main') ? 'main' : 'swagger-ui';
 const root = document.createElement('div');
 root.id = 'site-header';
 document.body.prepend(root);
@@ -11,7 +12,7 @@ document.documentElement.lang = 'en';
 render(
   <SessionProvider>
     <Announcer>
-      <Header isDocumentation />
+      <Header content={content} isDocumentation />
     </Announcer>
   </SessionProvider>,
   root,

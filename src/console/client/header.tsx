@@ -14,13 +14,19 @@ const SCHEMES: Readonly<Record<ColorScheme, string>> = {
   dark: 'Dark',
 };
 
+interface HeaderProps {
+  /** The id of what is below the head. */
+  readonly content?: string;
+  readonly isDocumentation?: boolean;
+}
+
 /** The head of every page, of the console and of the documentation alike. */
-export function Header({ isDocumentation = false }: { readonly isDocumentation?: boolean }) {
+export function Header({ content = 'main', isDocumentation = false }: HeaderProps) {
   const { state } = useSession();
   const user = state.kind === 'open' ? state.session.user : null;
   return (
     <header class="site-header">
-      <a class="skip-link" href={isDocumentation ? '#swagger-ui' : '#main'}>
+      <a class="skip-link" href={`#${content}`}>
         To the content
       </a>
       <div class="site-header-row">
