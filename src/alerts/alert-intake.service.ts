@@ -8,8 +8,6 @@ import { insertAttachments, raiseHeld } from '../attachments/attachments.queries
 import { toAuditRow } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
-import { Together } from '../database/together.js';
-import type { RecordText } from '../records/record-text.js';
 import { defined } from '../common/defined.js';
 import { AppError, invalidValue, referencesNotFound, validationFailed } from '../common/errors.js';
 import type { FieldError } from '../common/errors.js';
@@ -20,12 +18,14 @@ import { CustomFieldsService } from '../custom-fields/custom-fields.service.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
 import type { Tx } from '../database/sql.js';
+import { Together } from '../database/together.js';
 import { distinctRows, observableCreated, toObservableRow } from '../observables/observable-row.js';
 import { ObservableTypesService } from '../observables/observable-types.service.js';
 import { insertObservables } from '../observables/observables.queries.js';
 import { changesBetween, strictest } from '../records/record-changes.js';
 import { toNewLinks } from '../records/new-links.js';
 import { toRecordText } from '../records/record-text.js';
+import type { RecordText } from '../records/record-text.js';
 import { ReferencesService } from '../records/references.service.js';
 import { StatusesService } from '../statuses/statuses.service.js';
 import type { UploadedFile } from '../storage/upload.guard.js';
@@ -55,9 +55,13 @@ const ITEMS_A_STATEMENT = 500;
 /** Observables one bulk may bring; what is more holds the database for too long. */
 const BULK_OBSERVABLES_MAX = 20_000;
 
-/** How many statements take in single alerts at once, and how many alerts and observables one of them does. */
+/**
+ * How many statements take in single alerts at once, and how many alerts and observables one of them does; whose alert
+ * waits longer for a lock than this, on a tag that is being deleted for one, waits by itself.
+ */
 const UNDER_WAY_MAX = 2;
 const ROWS_TOGETHER_MAX = 500;
+const PATIENCE_MS = 1_000;
 
 /** What became of an alert: the record that holds it, and whether it was there before. */
 interface Taken {
@@ -87,7 +91,7 @@ export class AlertIntakeService {
   private readonly together = new Together<NewAlerts, RecordText>(
     (all) => insertAlerts(this.database.sql, all),
     ({ observables }) => 1 + observables.length,
-    { underWay: UNDER_WAY_MAX, weight: ROWS_TOGETHER_MAX },
+    { underWay: UNDER_WAY_MAX, weight: ROWS_TOGETHER_MAX, patienceMs: PATIENCE_MS },
   );
 
   constructor(

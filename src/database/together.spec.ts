@@ -1,13 +1,14 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { Together } from './together.js';
+import type { TogetherMax } from './together.js';
 
 const refused = () => Object.assign(new Error('refused'), { code: '23503' });
 const lost = () => Object.assign(new Error('Connection terminated'), { code: 'ECONNRESET' });
 
 /** Answers each item with ten times itself, and tells what it was given at once. */
 function tenfold(
-  max = { underWay: 2, weight: 100 },
+  max: Partial<TogetherMax> = {},
   fail?: (items: readonly number[]) => Error | undefined,
 ) {
   const given: (readonly number[])[] = [];
@@ -24,7 +25,7 @@ function tenfold(
       return items.map((item) => item * 10);
     },
     (item) => item,
-    max,
+    { underWay: 2, weight: 100, patienceMs: 60_000, ...max },
   );
   return { together, given, most: () => most };
 }
@@ -43,7 +44,7 @@ describe('Together', () => {
     const weights = fc.array(fc.integer({ min: 0, max: 60 }), { maxLength: 40 });
     await fc.assert(
       fc.asyncProperty(weights, fc.integer({ min: 1, max: 3 }), async (items, underWay) => {
-        const { together, given, most } = tenfold({ underWay, weight: 100 });
+        const { together, given, most } = tenfold({ underWay });
         const answers = await Promise.all(items.map((item) => together.do(item)));
         expect(answers).toEqual(items.map((item) => item * 10));
         expect(given.flat().sort()).toEqual([...items].sort());
@@ -55,9 +56,7 @@ describe('Together', () => {
   });
 
   it('lets only that fail which the database refuses', async () => {
-    const { together, given } = tenfold(undefined, (items) =>
-      items.includes(4) ? refused() : undefined,
-    );
+    const { together, given } = tenfold({}, (items) => (items.includes(4) ? refused() : undefined));
     const outcome = await Promise.allSettled([1, 2, 3, 4, 5].map((item) => together.do(item)));
     expect(outcome.map(({ status }) => status)).toEqual([
       'fulfilled',
@@ -70,9 +69,7 @@ describe('Together', () => {
   });
 
   it('tries nothing again that may have been written', async () => {
-    const { together, given } = tenfold(undefined, (items) =>
-      items.length > 1 ? lost() : undefined,
-    );
+    const { together, given } = tenfold({}, (items) => (items.length > 1 ? lost() : undefined));
     const outcome = await Promise.allSettled([1, 2, 3, 4].map((item) => together.do(item)));
     expect(outcome.map(({ status }) => status)).toEqual([
       'fulfilled',
@@ -82,5 +79,29 @@ describe('Together', () => {
     ]);
     expect(given).toEqual([[1], [2], [3, 4]]);
     expect(await together.do(5)).toBe(50);
+  });
+
+  it('lets nothing wait for what is held up', async () => {
+    const given: (readonly number[])[] = [];
+    let release: () => void = () => undefined;
+    const lock = new Promise<void>((resolve) => (release = resolve));
+    const together = new Together<number, number>(
+      async (items) => {
+        given.push(items);
+        if (items.includes(1)) await lock;
+        return items;
+      },
+      () => 1,
+      { underWay: 1, weight: 100, patienceMs: 5 },
+    );
+    const locked = together.do(1);
+    expect(await Promise.all([2, 3].map((item) => together.do(item)))).toEqual([2, 3]);
+    const lockedToo = together.do(1);
+    expect(await together.do(4)).toBe(4);
+    expect(given).toEqual([[1], [2], [3], [1], [4]]);
+    release();
+    expect(await Promise.all([locked, lockedToo])).toEqual([1, 1]);
+    await Promise.all([5, 6, 7].map((item) => together.do(item)));
+    expect(given.slice(5)).toEqual([[5], [6, 7]]);
   });
 });

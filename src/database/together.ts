@@ -12,6 +12,8 @@ export interface TogetherMax {
   readonly underWay: number;
   /** What the items of one statement weigh together, unless one alone weighs more. */
   readonly weight: number;
+  /** Milliseconds after which a statement counts as held up; others do not wait for it. */
+  readonly patienceMs: number;
 }
 
 /**
@@ -19,10 +21,12 @@ export interface TogetherMax {
  * and in a crowd each costs a part.
  *
  * A statement that the database refuses is undone whole; its items are then tried one by one, and each fails by itself.
+ * While one is held up, by a lock as a rule, each item is done by itself, so that what waits for the lock holds up no other.
  */
 export class Together<In, Out> {
   private readonly waiting: Waiting<In, Out>[] = [];
   private underWay = 0;
+  private heldUp = 0;
 
   /** @param work writes several, or nothing when it fails; answers each in their order */
   constructor(
@@ -39,15 +43,28 @@ export class Together<In, Out> {
   }
 
   private next(): void {
-    if (this.underWay >= this.max.underWay || this.waiting.length === 0) return;
+    while (this.waiting.length > 0 && (this.heldUp > 0 || this.underWay < this.max.underWay))
+      this.start(this.take());
+  }
+
+  private start(taken: readonly Waiting<In, Out>[]): void {
+    let isHeldUp = false;
+    const patience = setTimeout(() => {
+      isHeldUp = true;
+      this.heldUp++;
+      this.next();
+    }, this.max.patienceMs);
     this.underWay++;
-    void this.doAll(this.take()).finally(() => {
+    void this.doAll(taken).finally(() => {
+      clearTimeout(patience);
       this.underWay--;
+      if (isHeldUp) this.heldUp--;
       this.next();
     });
   }
 
   private take(): readonly Waiting<In, Out>[] {
+    if (this.heldUp > 0) return this.waiting.splice(0, 1);
     let weight = 0;
     const end = this.waiting.findIndex(({ item }, place) => {
       weight += this.weightOf(item);

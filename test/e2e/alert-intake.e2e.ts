@@ -1,7 +1,9 @@
+import pg from 'pg';
 import { bulkCreatedSchema } from '../../src/alerts/alerts.schema.js';
 import type { Alert, BulkCreated } from '../../src/alerts/alerts.schema.js';
 import { startTestApp } from '../app.js';
 import type { Agent, TestApp } from '../app.js';
+import { eventually } from '../eventually.js';
 import {
   addClient,
   addKey,
@@ -146,6 +148,29 @@ describe('POST /alerts, many at once', () => {
       await api.db.rows('DROP FUNCTION refuse');
     }
     expect(await countOf()).toBe(before + 35);
+  });
+
+  it('lets nobody wait for what holds up the alerts of others', async () => {
+    const tag = await addTag(api.db, tenant.organizationId);
+    const holder = new pg.Client(api.db.url);
+    await holder.connect();
+    try {
+      await holder.query('BEGIN');
+      await holder.query('SELECT 1 FROM tags WHERE id = $1 FOR UPDATE', [tag.id]);
+      const heldUp = Promise.all([1, 2, 3, 4].map(() => create({ tags: [tag.id] })));
+      await eventually(
+        () =>
+          api.db.row<{ n: number }>(
+            "SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+          ),
+        ({ n }) => n >= 2,
+      );
+      await create({}, undefined, api.http(other.key));
+      await holder.query('COMMIT');
+      expect((await heldUp).map(({ tags }) => tags.length)).toEqual([1, 1, 1, 1]);
+    } finally {
+      await holder.end();
+    }
   });
 });
 
