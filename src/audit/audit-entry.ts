@@ -106,23 +106,36 @@ export function actorKindOf({
   return credentialKind === 'session' ? 'user' : 'apiKey';
 }
 
-/** Inserts audit rows from the JSON array in `source`, as part of a larger statement. */
-export function insertAuditSql(source: string): string {
+/** What a statement reads an audit row from JSON as. */
+const JSON_ROW = `x(id uuid, "organizationId" uuid, "actorKind" text, "actorId" uuid, "credentialId" uuid,
+    action text, "targetKind" text, "targetId" text, changes jsonb, "requestId" text, ip text)`;
+
+function insertRowsSql(from: string): string {
   return `
   INSERT INTO audit_entries (id, organization_id, actor_kind, actor_id, credential_id, action, target_kind, target_id, changes, request_id, ip)
   SELECT x.id, x."organizationId", x."actorKind", x."actorId", x."credentialId", x.action, x."targetKind", x."targetId", x.changes, x."requestId", x.ip
-  FROM jsonb_to_recordset(${source}) AS x(id uuid, "organizationId" uuid, "actorKind" text, "actorId" uuid, "credentialId" uuid,
-    action text, "targetKind" text, "targetId" text, changes jsonb, "requestId" text, ip text)`;
+  FROM ${from}`;
+}
+
+/** Inserts audit rows from the JSON array in `source`, as part of a larger statement. */
+export function insertAuditSql(source: string): string {
+  return insertRowsSql(`jsonb_to_recordset(${source}) AS ${JSON_ROW}`);
 }
 
 /** A new UUID of version 7, made by the database. */
 const NEW_ID_SQL = `encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
     PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6), 52, 1), 53, 1), 'hex')::uuid`;
 
-/** Inserts the entry in the JSON `entry` for each of the rows `(id, organization_id)` of `source`, as what it is about. */
+/**
+ * Inserts the entry in the JSON `entry` for each of the rows `(id, organization_id)` of `source`, as what it is about.
+ *
+ * One by one: gathered in one value, the entries of a change of half a million records would be more than the 256 MiB it may hold.
+ */
 export function insertEachAuditSql(entry: string, source: string): string {
   const row = `${entry} || jsonb_build_object('id', ${NEW_ID_SQL}, 'organizationId', x.organization_id, 'targetId', x.id)`;
-  return insertAuditSql(`(SELECT coalesce(jsonb_agg(${row}), '[]') FROM ${source} x)`);
+  return insertRowsSql(
+    `(SELECT ${row} AS entry FROM ${source} x) told CROSS JOIN LATERAL jsonb_to_record(told.entry) AS ${JSON_ROW}`,
+  );
 }
 
 /**
