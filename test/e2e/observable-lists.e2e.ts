@@ -301,7 +301,6 @@ describe('what a guest finds', () => {
   });
 });
 
-/** Parts of values, some of which few have, and what they are parts of. */
 describe('parts of values', () => {
   let owner: Tenant;
   let reader: Tenant;
