@@ -1,7 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { ownedBy } from '../access/access.js';
-import { insertActivitiesSql, toActivityRow } from '../activities/activity.js';
-import { insertEachAuditSql, toActorColumns } from '../audit/audit-entry.js';
 import type { FieldChange } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
@@ -14,6 +12,7 @@ import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
 import type { Tx } from '../database/sql.js';
 import type { Tag } from '../records/answer.schema.js';
+import { untagAll } from './tags.queries.js';
 import type { CreateTag, TagListQuery, UpdateTag } from './tags.schema.js';
 
 const SELECT = { id: true, name: true, color: true } as const;
@@ -99,35 +98,7 @@ export class TagsService {
   async remove(principal: Principal, id: number): Promise<void> {
     await this.database.transaction(principal, async (tx) => {
       const tag = await this.lock(tx, principal, id);
-      const line = toActivityRow(principal, {
-        action: 'removed',
-        fieldName: 'tags',
-        oldValue: tag.name,
-      });
-      const entry = {
-        ...toActorColumns(principal),
-        changes: [{ field: 'tags', old: tag.name, new: null }],
-      };
-      await sqlIn(tx)(
-        `WITH of_observables AS (DELETE FROM observable_tags WHERE tag_id = $1::int RETURNING observable_id AS id),
-           moved_observables AS (UPDATE observables SET version = version + 1, updated_at = now()
-             WHERE id IN (SELECT id FROM of_observables) RETURNING alert_id, case_id),
-           of_alerts AS (DELETE FROM alert_tags WHERE tag_id = $1::int RETURNING jsonb_build_object('alertId', alert_id) AS parent),
-           of_cases AS (DELETE FROM case_tags WHERE tag_id = $1::int RETURNING jsonb_build_object('caseId', case_id) AS parent),
-           moved_alerts AS (UPDATE alerts SET version = version + 1, updated_at = now()
-             WHERE id IN (SELECT (parent->>'alertId')::uuid FROM of_alerts UNION SELECT alert_id FROM moved_observables)),
-           moved_cases AS (UPDATE cases SET version = version + 1, updated_at = now()
-             WHERE id IN (SELECT (parent->>'caseId')::uuid FROM of_cases UNION SELECT case_id FROM moved_observables)),
-           lines AS (SELECT jsonb_agg($2::jsonb || parent) AS rows FROM (SELECT * FROM of_alerts UNION ALL SELECT * FROM of_cases) x),
-           history AS (${insertActivitiesSql("coalesce((SELECT rows FROM lines), '[]')")}),
-           untagged AS (
-             SELECT 'alert' AS kind, id, organization_id FROM alerts WHERE id IN (SELECT (parent->>'alertId')::uuid FROM of_alerts)
-             UNION ALL SELECT 'case', id, organization_id FROM cases WHERE id IN (SELECT (parent->>'caseId')::uuid FROM of_cases)
-             UNION ALL SELECT 'observable', id, organization_id FROM observables WHERE id IN (SELECT id FROM of_observables)),
-           entries AS (${insertEachAuditSql(`$3::jsonb || jsonb_build_object('action', x.kind || '.updated', 'targetKind', x.kind)`, 'untagged')})
-         SELECT 1`,
-        [id, JSON.stringify(line), JSON.stringify(entry)],
-      );
+      await untagAll(sqlIn(tx), principal, tag);
       await tx.tag.delete({ where: { id } });
       await this.record(tx, principal, 'tag.deleted', id, tag.organizationId, [
         { field: 'name', old: tag.name, new: null },
