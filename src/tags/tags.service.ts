@@ -94,7 +94,7 @@ export class TagsService {
     );
   }
 
-  /** Deletes the tag and takes it off every record, with a line in the history and an audit entry of each. */
+  /** Deletes the tag and takes it off whatever has it, with an audit entry of each, and a line in the history of records. */
   async remove(principal: Principal, id: number): Promise<void> {
     await this.database.transaction(principal, async (tx) => {
       const tag = await this.lock(tx, principal, id);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Alert } from '../../src/alerts/alerts.schema.js';
+import type { CaseTemplate } from '../../src/case-templates/case-templates.schema.js';
 import { tagAnswerSchema } from '../../src/records/answer.schema.js';
 import type { Tag } from '../../src/records/answer.schema.js';
 import { statusDetailSchema } from '../../src/statuses/statuses.schema.js';
@@ -737,7 +738,7 @@ describe('/api/tags', () => {
       expect(entry.organization).toBe(tenant.organizationId);
     });
 
-    it('writes an audit entry of each alert, case and observable that had it', async () => {
+    it('writes an audit entry of each alert, case, observable and case template that had it', async () => {
       const { id, name } = await add();
       const alert = await create('alert', { tags: [id] });
       const incident = await create('case', { tags: [id] });
@@ -748,7 +749,12 @@ describe('/api/tags', () => {
         ],
       });
       await http.patch(`/api/observables/${observables[0]?.id ?? ''}`).send({ tags: [id] });
+      const named = await http.post('/api/case-templates').send({ name, tags: [id] });
+      expect(named.status).toBe(201);
+      const template = named.body as CaseTemplate;
       await remove(id);
+      const left = (await http.get(`/api/case-templates/${template.id}`)).body as CaseTemplate;
+      expect(left).toMatchObject({ tags: [], version: template.version + 1 });
       const entries = await api.db.rows(
         `SELECT action, target_kind AS kind, target_id AS id, organization_id AS organization FROM audit_entries
          WHERE changes = $1 ORDER BY kind`,
@@ -760,6 +766,7 @@ describe('/api/tags', () => {
       expect(entries).toEqual([
         entry('alert', alert.id),
         entry('case', incident.id),
+        entry('case-template', template.id),
         entry('observable', observables[0]?.id),
       ]);
     });
