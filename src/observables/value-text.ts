@@ -31,9 +31,13 @@ const PARTS_MAX_IN_ALL = 64;
 const TRIGRAM = /[\p{L}\p{N}./\-:@_\\=?&% ]{3}/u;
 /** How many of the newest values tell how common a part is; of these none has one that is rare. */
 const SAMPLE_ROWS = 1_000;
+/** How much of each of these is looked at, so that long values of anybody's do not slow down everybody. */
+const SAMPLE_CHARS = 256;
 
 /** The text with letters for punctuation; the trigram index is on this very expression. */
 const INDEXED_TEXT = lettered(SEARCHED_TEXT);
+
+const SAMPLED_TEXT = lettered(`left(${SEARCHED_TEXT}, ${SAMPLE_CHARS})`);
 
 function lettered(text: string): string {
   return LETTERS.reduce((sql, [mark, letter]) => `replace(${sql}, '${mark}', '${letter}')`, text);
@@ -84,7 +88,7 @@ export class RarestParts {
     this.isRare = `(SELECT ${placed.map(isEachRare).join(' OR ')} FROM rarest)`;
     // A part without trigrams would read all of the index.
     this.table = `rarest AS MATERIALIZED (
-      WITH sample AS MATERIALIZED (SELECT ${INDEXED_TEXT} AS text FROM observables o ORDER BY o.created_at DESC, o.id DESC LIMIT ${SAMPLE_ROWS})
+      WITH sample AS MATERIALIZED (SELECT ${SAMPLED_TEXT} AS text FROM observables o ORDER BY o.created_at DESC, o.id DESC LIMIT ${SAMPLE_ROWS})
       SELECT array_agg('%' || coalesce(part.text, sought.text) || '%' ORDER BY sought.place) AS patterns,
         array_agg(coalesce(part.count, ${SAMPLE_ROWS}) ORDER BY sought.place) AS counts
       FROM (SELECT ${lettered('lower(text)')} AS text, place FROM unnest(${params.add(texts, 'text[]')}) WITH ORDINALITY x(text, place)) sought
