@@ -63,6 +63,9 @@ const UNDER_WAY_MAX = 2;
 const ROWS_TOGETHER_MAX = 500;
 const PATIENCE_MS = 1_000;
 
+/** How much text of an alert counts as one more of them: as long as the longest value. */
+const CHARS_A_ROW = 16_384;
+
 /** What became of an alert: the record that holds it, and whether it was there before. */
 interface Taken {
   readonly id: string;
@@ -90,7 +93,7 @@ export class AlertIntakeService {
   /** Alerts that name no tag or client to be created: whose they are is told by their rows alone. */
   private readonly together = new Together<NewAlerts, RecordText>(
     (all) => insertAlerts(this.database.sql, all),
-    ({ observables }) => 1 + observables.length,
+    weightOf,
     { underWay: UNDER_WAY_MAX, weight: ROWS_TOGETHER_MAX, patienceMs: PATIENCE_MS },
   );
 
@@ -433,6 +436,16 @@ export class AlertIntakeService {
 function observablesIn(body: unknown): number {
   const { observables } = (body ?? {}) as { observables?: unknown };
   return Array.isArray(observables) ? observables.length : 0;
+}
+
+/** What an alert adds to a statement; its text counts too, for what is too long no statement takes. */
+function weightOf({ records, observables }: NewAlerts): number {
+  const chars = records.reduce(
+    (sum, { description, customFields }) =>
+      sum + description.length + JSON.stringify(customFields).length,
+    0,
+  );
+  return 1 + observables.length + Math.floor(chars / CHARS_A_ROW);
 }
 
 function idOf(item: Item): string {

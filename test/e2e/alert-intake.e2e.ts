@@ -127,6 +127,29 @@ describe('POST /alerts, many at once', () => {
     expect(audited).toEqual(answers.map(({ id, by, request }) => ({ id, by, request })).sort(byId));
   });
 
+  it('writes no more text with one statement than it can take', async () => {
+    const description = 'x'.repeat(1_000_000);
+    await api.db.rows('CREATE TABLE written (chars bigint)');
+    await api.db.rows(`CREATE FUNCTION measure() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN INSERT INTO written SELECT sum(length(description)) FROM added; RETURN NULL; END $$`);
+    await api.db.rows(
+      'CREATE TRIGGER measure AFTER INSERT ON alerts REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION measure()',
+    );
+    try {
+      const answers = await Promise.all(Array.from({ length: 40 }, () => post({ description })));
+      expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+      const [most] = await api.db.rows(
+        'SELECT max(chars)::int AS chars, sum(chars)::int AS all FROM written',
+      );
+      expect(most?.all).toBe(40_000_000);
+      expect(most?.chars).toBeLessThanOrEqual(8_000_000);
+    } finally {
+      await api.db.rows('DROP TRIGGER measure ON alerts');
+      await api.db.rows('DROP FUNCTION measure');
+      await api.db.rows('DROP TABLE written');
+    }
+  });
+
   it('fails only those that the database refuses', async () => {
     const title = unique('Refused');
     await api.db.rows(`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
