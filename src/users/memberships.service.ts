@@ -53,10 +53,14 @@ export class MembershipsService {
     const stay = known.filter(isKept).map(({ id }) => id);
     const after = { organizations, teams: teams ?? before.teams.filter((id) => stay.includes(id)) };
 
-    await tx.organizationMember.deleteMany({ where: { userId } });
-    await tx.organizationMember.createMany({
-      data: organizations.map((organizationId, position) => ({ userId, organizationId, position })),
+    const held = await tx.organizationMember.findMany({
+      where: { userId },
+      select: { organizationId: true, position: true },
+      orderBy: { position: 'asc' },
     });
+    const { data, moved } = inOrder(held, organizations);
+    await tx.organizationMember.deleteMany({ where: { userId } });
+    await tx.organizationMember.createMany({ data: data.map((row) => ({ userId, ...row })) });
     const left = before.teams.filter((id) => !after.teams.includes(id));
     await tx.teamMember.deleteMany({ where: { userId, teamId: { in: left } } });
     await tx.teamMember.createMany({
@@ -64,10 +68,8 @@ export class MembershipsService {
       skipDuplicates: true,
     });
 
-    const isMoved = (id: string, place: number) =>
-      before.organizations.includes(id) && before.organizations[place] !== id;
     const events = [
-      ...after.organizations.filter(isMoved).map((id) => movedEvent(email, id)),
+      ...moved.map((id) => movedEvent(email, id)),
       ...between(before.organizations, after.organizations).map(({ id, isJoining }) =>
         memberEvent(email, { kind: 'organization', id, organizationId: id, isJoining }),
       ),
@@ -194,6 +196,29 @@ function teamsOf(tx: Tx, ids: readonly string[]): Promise<Team[]> {
     where: { id: { in: [...ids] }, deletedAt: null },
     select: { id: true, organizationId: true },
   });
+}
+
+interface Seat {
+  readonly organizationId: string;
+  readonly position: number;
+}
+
+/** The organizations in their order; those that keep theirs stay where they were, whatever others come behind or go. */
+function inOrder(held: readonly Seat[], organizations: readonly string[]) {
+  const kept = held.filter(({ organizationId: id }) => organizations.includes(id));
+  const stay = organizations.filter((id) => kept.some((seat) => seat.organizationId === id));
+  const data: Seat[] = [];
+  const moved: string[] = [];
+  for (const organizationId of organizations) {
+    const seat = kept.find((each) => each.organizationId === organizationId);
+    const next = (data.at(-1)?.position ?? -1) + 1;
+    const position = Math.max(seat?.position ?? next, next);
+    data.push({ organizationId, position });
+    if (!seat) continue;
+    if (position !== seat.position || stay.indexOf(organizationId) !== kept.indexOf(seat))
+      moved.push(organizationId);
+  }
+  return { data, moved };
 }
 
 /** Which ids come and which go. */

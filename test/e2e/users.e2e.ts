@@ -525,6 +525,19 @@ describe('PATCH /users/:id', () => {
     expectProblem(await http.get(`/api/users/${id}`), 404, 'USER_NOT_FOUND');
   });
 
+  it('tells an organization nothing of others that a person leaves, or joins behind it', async () => {
+    const [first, second] = [admin.organizationId, other.organizationId];
+    const third = (await createTenant(api.db)).organizationId;
+    const { id, email } = await create({ organizations: [first, second] }, platform);
+    await change(id, { organizations: [second] }, platform);
+    await change(id, { organizations: [second, third] }, platform);
+    const told = await api.db.rows<{ action: string }>(
+      `SELECT action FROM audit_entries WHERE organization_id::text = target_id AND target_id = $1 AND changes::text LIKE $2`,
+      [second, `%${email}%`],
+    );
+    expect(told.map((entry) => entry.action)).toEqual(['organization.member-added']);
+  });
+
   it('tells each organization that has another place among those of a person', async () => {
     const [first, second] = [admin.organizationId, other.organizationId];
     const third = (await createTenant(api.db)).organizationId;
