@@ -52,6 +52,8 @@ const OF_ORGANIZATION = 'o.organization_id = org.id';
 const GATHERED_AT = `(o.created_at + '0'::interval)`;
 /** What share of these matches, at most, when an index gathers all sooner than the records that hold them. */
 const RARE_SHARE = 0.005;
+/** How many values are few enough for each to be looked at, whoever may see it. */
+const FEW_VALUES = 2_000;
 /** Of how few records an organization is a guest for theirs to be read at once. */
 const FEW_RECORDS = 1_000;
 
@@ -115,11 +117,22 @@ export class ListSql {
     if (this.isOfRecords()) return this.ofRecords();
     const rows = this.principal.everyOrganization ? this.ofEverybody() : this.ofOrganizations();
     if (!this.rarest) return this.firstOf(rows);
-    // What few have is found in all of the index sooner than by tenant.
-    const { table, isRare } = this.rarest;
-    const rare = this.allOf([isRare, ...this.gatheredBy(this.axis), ...this.shown(true)]);
-    return `WITH ${table}
-      ${this.firstOf(`SELECT * FROM (${this.gathered([rare])}) rare UNION ALL SELECT * FROM (${rows}) x WHERE NOT ${isRare}`)}`;
+    // What few have is found in all of the index sooner than by tenant. No more of them are read than tell that they are few.
+    const { table, isRare, mayHaveThem } = this.rarest;
+    const found = [isRare, ...mayHaveThem, 'o.deleted_at IS NULL'].join(' AND ');
+    const isFew = '(SELECT is_few FROM few)';
+    const wanted = [
+      isFew,
+      ...this.axis,
+      ...this.spanGathered,
+      ...this.filters,
+      ...this.shown(true),
+    ];
+    return `WITH ${table},
+      rare AS MATERIALIZED (SELECT o.* FROM observables o WHERE ${found}),
+      few AS MATERIALIZED (SELECT ${isRare} AND count(*) <= ${FEW_VALUES} AS is_few FROM (SELECT FROM rare LIMIT ${FEW_VALUES + 1}) x)
+      ${this.firstOf(`SELECT o.id, o.created_at FROM rare o WHERE ${wanted.join(' AND ')}
+        UNION ALL SELECT * FROM (${rows}) x WHERE NOT ${isFew}`)}`;
   }
 
   /** Up to a page of rows in no order. */
