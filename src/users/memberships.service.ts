@@ -69,7 +69,7 @@ export class MembershipsService {
     });
 
     const events = [
-      ...moved.map((id) => movedEvent(email, id)),
+      ...moved.map((id) => reorderedEvent(email, id)),
       ...between(before.organizations, after.organizations).map(({ id, isJoining }) =>
         memberEvent(email, { kind: 'organization', id, organizationId: id, isJoining }),
       ),
@@ -230,9 +230,9 @@ function between(before: readonly string[], after: readonly string[]) {
 }
 
 /** A member's organization has another place among the member's; which others there are is not told. */
-function movedEvent(email: string, organizationId: string): AuditEvent {
+function reorderedEvent(email: string, organizationId: string): AuditEvent {
   return {
-    action: 'organization.member-moved',
+    action: 'organization.member-reordered',
     targetKind: 'organization',
     targetId: organizationId,
     organizationId,

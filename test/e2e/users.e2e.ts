@@ -545,7 +545,7 @@ describe('PATCH /users/:id', () => {
     await change(id, { organizations: [first, third, second] }, platform);
     const told = await api.db.rows<{ id: string }>(
       `SELECT target_id AS id FROM audit_entries
-       WHERE action = 'organization.member-moved' AND changes = $1::jsonb AND organization_id::text = target_id`,
+       WHERE action = 'organization.member-reordered' AND changes = $1::jsonb AND organization_id::text = target_id`,
       [JSON.stringify([{ field: 'members', old: email, new: email }])],
     );
     expect(told.map((entry) => entry.id).sort()).toEqual([second, third].sort());
