@@ -79,13 +79,12 @@ export class RarestParts {
     const texts = lists.flat();
     const partsMax = Math.max(1, Math.min(PARTS_MAX, Math.floor(PARTS_MAX_IN_ALL / texts.length)));
     const placed = lists.map((list) => list.map((text) => texts.indexOf(text) + 1));
-    this.mayHaveThem = placed.map(
-      (places) =>
-        `(${places.map((place) => `${INDEXED_TEXT} LIKE (SELECT patterns[${place}] FROM rarest)`).join(' OR ')})`,
-    );
+    const isFound = (place: number) =>
+      `${INDEXED_TEXT} LIKE (SELECT patterns[${place}] FROM rarest)`;
+    this.mayHaveThem = placed.map((places) => either(places, isFound));
     const isEachRare = (places: readonly number[]) =>
       `(${places.map((place) => `counts[${place}] = 0`).join(' AND ')})`;
-    this.isRare = `(SELECT ${placed.map(isEachRare).join(' OR ')} FROM rarest)`;
+    this.isRare = `(SELECT ${either(placed, isEachRare)} FROM rarest)`;
     // A part without trigrams would read all of the index.
     this.table = `rarest AS MATERIALIZED (
       WITH sample AS MATERIALIZED (SELECT ${SAMPLED_TEXT} AS text FROM observables o ORDER BY o.created_at DESC, o.id DESC LIMIT ${SAMPLE_ROWS})
@@ -100,6 +99,6 @@ export class RarestParts {
   }
 }
 
-function either(texts: readonly string[], condition: (text: string) => string): string {
-  return `(${texts.map(condition).join(' OR ')})`;
+function either<T>(choices: readonly T[], condition: (choice: T) => string): string {
+  return `(${choices.map(condition).join(' OR ')})`;
 }

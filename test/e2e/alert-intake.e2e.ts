@@ -118,6 +118,11 @@ describe('POST /alerts, many at once', () => {
       }),
     );
     expect(new Set(answers.map(({ tinyId }) => tinyId)).size).toBe(60);
+    const { statements } = await api.db.row<{ statements: number }>(
+      'SELECT count(DISTINCT xmin::text)::int AS statements FROM alerts WHERE id = ANY($1)',
+      [answers.map(({ id }) => id)],
+    );
+    expect(statements).toBeLessThan(60);
     const audited = await api.db.rows(
       `SELECT target_id AS id, actor_id::text AS by, request_id AS request FROM audit_entries
        WHERE target_id = ANY($1) AND action = 'alert.created' ORDER BY target_id`,

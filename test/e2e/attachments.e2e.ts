@@ -923,6 +923,7 @@ describe('GET /attachments/:id/download?zip=true', () => {
     expect(audit).toHaveLength(1);
   });
 
+  // What the other tests read by a library, read by the tool that people have, where there is one.
   const hasUnzip = spawnSync('unzip', ['-v']).status === 0;
 
   (hasUnzip ? it : it.skip).each([
