@@ -21,27 +21,35 @@ export const CASE_TABLES: SharedTables = {
   shareKey: 'case_id',
 };
 
+/** What of a caller decides which records it sees, whoever asks and for what. */
+export type Sight = Pick<Principal, 'everyOrganization' | 'organizationIds' | 'tlpMax' | 'papMax'>;
+
+/** The same for those who see the same. */
+export function sightKey({ everyOrganization, organizationIds, tlpMax, papMax }: Sight): string {
+  return `${everyOrganization ? 'every' : organizationIds.join(' ')} ${tlpMax} ${papMax}`;
+}
+
 /** PAP 4 is kept but enforced as RED (3): who may see RED may see it (spec/behaviour.md §1). */
-function papCeiling(principal: Principal): number {
-  return principal.papMax >= 3 ? 4 : principal.papMax;
+function papCeiling({ papMax }: Sight): number {
+  return papMax >= 3 ? 4 : papMax;
 }
 
 /** The condition that rows of `alias` lie within the caller's clearance. */
-export function clearedFor(principal: Principal, alias: string, params: SqlParams): string {
-  const tlp = params.add(principal.tlpMax, 'int');
-  const pap = params.add(papCeiling(principal), 'int');
+export function clearedFor(sight: Sight, alias: string, params: SqlParams): string {
+  const tlp = params.add(sight.tlpMax, 'int');
+  const pap = params.add(papCeiling(sight), 'int');
   return `${alias}.tlp <= ${tlp} AND ${alias}.pap <= ${pap}`;
 }
 
 /** The condition that a record of `alias` belongs to, or is shared with, the caller's tenants. */
 export function visibleTo(
-  principal: Principal,
+  sight: Sight,
   tables: SharedTables,
   alias: string,
   params: SqlParams,
 ): string {
-  if (principal.everyOrganization) return 'true';
-  const organizations = params.add(principal.organizationIds, 'uuid[]');
+  if (sight.everyOrganization) return 'true';
+  const organizations = params.add(sight.organizationIds, 'uuid[]');
   return `(${alias}.organization_id = ANY(${organizations}) OR ${alias}.visible_to_all_organizations
     OR EXISTS (SELECT 1 FROM ${tables.shares} share
                WHERE share.${tables.shareKey} = ${alias}.id AND share.organization_id = ANY(${organizations})))`;

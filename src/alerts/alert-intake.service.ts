@@ -19,6 +19,7 @@ import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
 import type { Tx } from '../database/sql.js';
 import { Together } from '../database/together.js';
+import type { TogetherRules } from '../database/together.js';
 import { distinctRows, observableCreated, toObservableRow } from '../observables/observable-row.js';
 import { ObservableTypesService } from '../observables/observable-types.service.js';
 import { insertObservables } from '../observables/observables.queries.js';
@@ -35,7 +36,7 @@ import type { DedupPolicy } from './alert-dedup.js';
 import { alertExists } from './alerts.errors.js';
 import {
   addCount,
-  findAlertText,
+  findAlertTexts,
   findDuplicate,
   insertAlerts,
   insertUnread,
@@ -55,16 +56,17 @@ const ITEMS_A_STATEMENT = 500;
 /** Observables one bulk may bring; what is more holds the database for too long. */
 const BULK_OBSERVABLES_MAX = 20_000;
 
-/**
- * How many statements take in single alerts at once, and how many alerts and observables one of them does; whose alert
- * waits longer for a lock than this, on a tag that is being deleted for one, waits by itself.
- */
-const UNDER_WAY_MAX = 2;
-const ROWS_TOGETHER_MAX = 500;
-const PATIENCE_MS = 1_000;
-
 /** How much text of an alert counts as one more of them: as long as the longest value. */
 const CHARS_A_ROW = 16_384;
+
+/** Whose alert waits for a lock, on a tag that is being deleted for one, then waits by itself. */
+const TOGETHER: TogetherRules<NewAlerts> = {
+  weightOf,
+  weightMax: 500,
+  underWayMax: 2,
+  patienceMs: 1_000,
+  heldUpWeightMax: 0,
+};
 
 /** What became of an alert: the record that holds it, and whether it was there before. */
 interface Taken {
@@ -93,8 +95,7 @@ export class AlertIntakeService {
   /** Alerts that name no tag or client to be created: whose they are is told by their rows alone. */
   private readonly together = new Together<NewAlerts, RecordText>(
     (all) => insertAlerts(this.database.sql, all),
-    weightOf,
-    { underWay: UNDER_WAY_MAX, weight: ROWS_TOGETHER_MAX, patienceMs: PATIENCE_MS },
+    TOGETHER,
   );
 
   constructor(
@@ -200,7 +201,8 @@ export class AlertIntakeService {
     return this.database.transaction(principal, async (tx) => {
       const [taken] = await this.takeAll(tx, principal, [item], policy);
       if (taken instanceof AppError) throw taken;
-      const row = taken && (await findAlertText(sqlIn(tx), principal, taken.id));
+      if (!taken) throw new Error('An alert was taken in without an outcome.');
+      const [row] = await findAlertTexts(sqlIn(tx), principal, [taken.id]);
       if (!row) throw new Error('A stored alert was not found.');
       return { alert: toRecordText(row), isDuplicate: taken.isDuplicate };
     });

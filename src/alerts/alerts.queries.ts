@@ -1,4 +1,5 @@
 import { ALERT_TABLES, clearedFor, visibleTo } from '../access/access.js';
+import type { Sight } from '../access/access.js';
 import { visibleIds } from '../access/visible-list.js';
 import type { ListShape } from '../access/visible-list.js';
 import { insertActivitiesSql } from '../activities/activity.js';
@@ -64,39 +65,39 @@ function alertColumns(sources: AnswerSources, parts: CallerParts): string {
 }
 
 /** The columns of a stored alert, as far as the caller may see them. */
-function storedColumns(
-  principal: Principal,
-  params: SqlParams,
-  observablesMax: number | null,
-): string {
-  const cleared = clearedFor(principal, 'o', params);
+function storedColumns(sight: Sight, params: SqlParams, observablesMax: number | null): string {
+  const cleared = clearedFor(sight, 'o', params);
   return alertColumns(STORED, {
     observables: recordObservablesSql('alert_id', STORED, cleared, observablesMax),
     observableCount: observableCountSql('alert_id', STORED, cleared),
-    linkedCase: linkedCaseSql(principal, params),
+    linkedCase: linkedCaseSql(sight, params),
   });
 }
 
 const FROM_ALERTS = 'FROM alerts r JOIN statuses s ON s.id = r.status_id';
 
-/** The statement that reads one alert of the caller's tenants, whatever its marking. */
-function selectAlert(principal: Principal, id: string, answer: string, params: SqlParams): string {
-  const columns = storedColumns(principal, params, null);
-  const where = `r.id = ${params.add(id, 'uuid')} AND r.deleted_at IS NULL AND ${visibleTo(principal, ALERT_TABLES, 'r', params)}`;
+/** The statement that reads alerts of the caller's tenants by their ids, whatever their marking. */
+function selectAlerts(
+  sight: Sight,
+  ids: readonly string[],
+  answer: string,
+  params: SqlParams,
+): string {
+  const columns = storedColumns(sight, params, null);
+  const where = `r.id = ANY(${params.add(ids, 'uuid[]')}) AND r.deleted_at IS NULL AND ${visibleTo(sight, ALERT_TABLES, 'r', params)}`;
   return `SELECT ${answer} FROM (SELECT ${columns} ${FROM_ALERTS} WHERE ${where}) x`;
 }
 
-/** One alert as the text of its answer; null when there is none for the caller. */
-export async function findAlertText(
+/** Alerts as the texts of their answers, in any order, where they are there for the caller. */
+export function findAlertTexts(
   sql: Sql,
-  principal: Principal,
-  id: string,
-): Promise<RecordText | null> {
+  sight: Sight,
+  ids: readonly string[],
+): Promise<RecordText[]> {
   const params = new SqlParams();
-  const statement = selectAlert(principal, id, TEXT_COLUMNS, params);
-  const name = principal.everyOrganization ? 'alert-text-all' : 'alert-text';
-  const [row] = await sql<RecordText>(statement, params.values, name);
-  return row ?? null;
+  const statement = selectAlerts(sight, ids, TEXT_COLUMNS, params);
+  const name = sight.everyOrganization ? 'alert-texts-all' : 'alert-texts';
+  return sql<RecordText>(statement, params.values, name);
 }
 
 /** One alert, to work with; null when there is none for the caller. */
@@ -106,7 +107,7 @@ export async function findAlert(
   id: string,
 ): Promise<AlertRow | null> {
   const params = new SqlParams();
-  const statement = selectAlert(principal, id, 'row_to_json(x) AS alert', params);
+  const statement = selectAlerts(principal, [id], 'row_to_json(x) AS alert', params);
   const [row] = await sql<{ alert: AlertRow }>(statement, params.values);
   return row?.alert ?? null;
 }

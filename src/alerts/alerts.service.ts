@@ -19,6 +19,7 @@ import { listPage } from '../records/record-list.js';
 import { countRecords, lockRecords } from '../records/record-reads.js';
 import { linkedCaseSql } from '../records/record-sql.js';
 import { toRecordText } from '../records/record-text.js';
+import { RecordTexts } from '../records/record-texts.js';
 import { RecordUpdater } from '../records/record-updater.service.js';
 import type { RecordAccess } from '../records/record-updater.service.js';
 import { softDelete } from '../records/record-writes.js';
@@ -30,21 +31,25 @@ import type { AlertRow } from './alert.mapper.js';
 import { alertConditions } from './alert-filter.js';
 import type { AlertListQuery, CaseAlertListQuery } from './alert-filter.js';
 import { alertNotFound } from './alerts.errors.js';
-import { findAlert, findAlertText, listAlerts } from './alerts.queries.js';
+import { findAlert, findAlertTexts, listAlerts } from './alerts.queries.js';
 import type { Alert, BulkUpdateAlerts, SimilarAlert, UpdateAlert } from './alerts.schema.js';
 
 @Injectable()
 export class AlertsService {
+  private readonly texts: RecordTexts;
+
   constructor(
     private readonly database: Database,
     private readonly statuses: StatusesService,
     private readonly updater: RecordUpdater,
     private readonly audit: AuditService,
     private readonly cursors: Cursors,
-  ) {}
+  ) {
+    this.texts = new RecordTexts(database, findAlertTexts);
+  }
 
   async get(principal: Principal, id: string): Promise<JsonText<Alert>> {
-    const row = await findAlertText(this.database.sqlFor(principal), principal, id);
+    const row = await this.texts.get(principal, id);
     if (!row) throw alertNotFound();
     assertCleared(principal, row);
     return toRecordText(row);

@@ -1,4 +1,5 @@
 import { ALERT_TABLES, CASE_TABLES, clearedFor, visibleTo } from '../access/access.js';
+import type { Sight } from '../access/access.js';
 import { visibleIds } from '../access/visible-list.js';
 import type { ListShape } from '../access/visible-list.js';
 import { insertActivitiesSql } from '../activities/activity.js';
@@ -52,44 +53,48 @@ const SHOWN_COLUMNS = `(SELECT ${userSql('u')} FROM users u WHERE u.id = r.assig
   ${tagsSql('case_id', STORED)} AS tags`;
 
 /** The case that the case `r` was merged into, where the caller may see it. */
-function primaryCaseSql(principal: Principal, params: SqlParams): string {
-  const where = `p.id = r.primary_case_id AND p.deleted_at IS NULL AND ${visibleTo(principal, CASE_TABLES, 'p', params)}
-    AND ${clearedFor(principal, 'p', params)}`;
+function primaryCaseSql(sight: Sight, params: SqlParams): string {
+  const where = `p.id = r.primary_case_id AND p.deleted_at IS NULL AND ${visibleTo(sight, CASE_TABLES, 'p', params)}
+    AND ${clearedFor(sight, 'p', params)}`;
   return `CASE WHEN r.primary_case_id IS NOT NULL THEN (SELECT p.id FROM cases p WHERE ${where}) END`;
 }
 
 /** The condition on an alert `a` that hangs on the case `r` and may be shown. */
-function linkedAlerts(principal: Principal, params: SqlParams): string {
-  return `a.case_id = r.id AND a.deleted_at IS NULL AND ${visibleTo(principal, ALERT_TABLES, 'a', params)}
-    AND ${clearedFor(principal, 'a', params)}`;
+function linkedAlerts(sight: Sight, params: SqlParams): string {
+  return `a.case_id = r.id AND a.deleted_at IS NULL AND ${visibleTo(sight, ALERT_TABLES, 'a', params)}
+    AND ${clearedFor(sight, 'a', params)}`;
 }
 
-/** The statement that reads one case of the caller's tenants, whatever its marking. */
-function selectCase(principal: Principal, id: string, answer: string, params: SqlParams): string {
-  const where = `r.id = ${params.add(id, 'uuid')} AND r.deleted_at IS NULL AND ${visibleTo(principal, CASE_TABLES, 'r', params)}`;
-  const cleared = clearedFor(principal, 'o', params);
+/** The statement that reads cases of the caller's tenants by their ids, whatever their marking. */
+function selectCases(
+  sight: Sight,
+  ids: readonly string[],
+  answer: string,
+  params: SqlParams,
+): string {
+  const where = `r.id = ANY(${params.add(ids, 'uuid[]')}) AND r.deleted_at IS NULL AND ${visibleTo(sight, CASE_TABLES, 'r', params)}`;
+  const cleared = clearedFor(sight, 'o', params);
   return `SELECT ${answer} FROM (
-      SELECT ${caseColumns('clients', primaryCaseSql(principal, params))}, ${SHOWN_COLUMNS},
+      SELECT ${caseColumns('clients', primaryCaseSql(sight, params))}, ${SHOWN_COLUMNS},
         (SELECT ${userSql('u')} FROM users u WHERE u.id = r.created_by_id) AS "createdBy",
-        ${caseTasksSql(principal, params)} AS tasks, ${recordObservablesSql('case_id', STORED, cleared, null)} AS observables,
+        ${caseTasksSql(sight, params)} AS tasks, ${recordObservablesSql('case_id', STORED, cleared, null)} AS observables,
         ${teamsSql('case_id', STORED)} AS teams, ${organizationsSql('case_id', STORED)} AS organizations,
         coalesce((SELECT json_agg(json_build_object('id', a.id, 'tinyId', a.tiny_id, 'title', a.title) ORDER BY a.tiny_id)
-          FROM alerts a WHERE ${linkedAlerts(principal, params)}), '[]') AS alerts,
+          FROM alerts a WHERE ${linkedAlerts(sight, params)}), '[]') AS alerts,
         r.sla_config AS "slaConfig"
       FROM cases r JOIN statuses s ON s.id = r.status_id WHERE ${where}) x`;
 }
 
-/** One case as the text of its answer; null when there is none for the caller. */
-export async function findCaseText(
+/** Cases as the texts of their answers, in any order, where they are there for the caller. */
+export function findCaseTexts(
   sql: Sql,
-  principal: Principal,
-  id: string,
-): Promise<RecordText | null> {
+  sight: Sight,
+  ids: readonly string[],
+): Promise<RecordText[]> {
   const params = new SqlParams();
-  const statement = selectCase(principal, id, TEXT_COLUMNS, params);
-  const name = principal.everyOrganization ? 'case-text-all' : 'case-text';
-  const [row] = await sql<RecordText>(statement, params.values, name);
-  return row ?? null;
+  const statement = selectCases(sight, ids, TEXT_COLUMNS, params);
+  const name = sight.everyOrganization ? 'case-texts-all' : 'case-texts';
+  return sql<RecordText>(statement, params.values, name);
 }
 
 /** One case, to work with; null when there is none for the caller. */
@@ -99,7 +104,7 @@ export async function findCase(
   id: string,
 ): Promise<CaseDetailRow | null> {
   const params = new SqlParams();
-  const statement = selectCase(principal, id, 'row_to_json(x) AS case', params);
+  const statement = selectCases(principal, [id], 'row_to_json(x) AS case', params);
   const [row] = await sql<{ case: CaseDetailRow }>(statement, params.values);
   return row?.case ?? null;
 }

@@ -27,6 +27,7 @@ import type { BulkDelete, BulkDeleted, BulkUpdated } from '../records/record-bul
 import { listPage } from '../records/record-list.js';
 import { countRecords, lockRecords } from '../records/record-reads.js';
 import { toRecordText } from '../records/record-text.js';
+import { RecordTexts } from '../records/record-texts.js';
 import { RecordUpdater } from '../records/record-updater.service.js';
 import type { RecordAccess } from '../records/record-updater.service.js';
 import { softDelete } from '../records/record-writes.js';
@@ -48,7 +49,7 @@ import type { CaseListQuery } from './case-filter.js';
 import { caseClosed, caseNotFound } from './cases.errors.js';
 import {
   findCase,
-  findCaseText,
+  findCaseTexts,
   insertCase,
   listCases,
   relatedCases,
@@ -67,6 +68,8 @@ import type {
 
 @Injectable()
 export class CasesService {
+  private readonly texts: RecordTexts;
+
   constructor(
     private readonly database: Database,
     private readonly statuses: StatusesService,
@@ -78,7 +81,9 @@ export class CasesService {
     private readonly updater: RecordUpdater,
     private readonly audit: AuditService,
     private readonly cursors: Cursors,
-  ) {}
+  ) {
+    this.texts = new RecordTexts(database, findCaseTexts);
+  }
 
   async create(principal: Principal, input: CreateCase): Promise<Case> {
     const organizationId = this.references.ownerOf(principal, input.organizations);
@@ -203,7 +208,7 @@ export class CasesService {
   }
 
   async get(principal: Principal, id: string): Promise<JsonText<CaseDetail>> {
-    const row = await findCaseText(this.database.sqlFor(principal), principal, id);
+    const row = await this.texts.get(principal, id);
     if (!row) throw caseNotFound();
     assertCleared(principal, row);
     return toRecordText(row);

@@ -1,14 +1,14 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { Together } from './together.js';
-import type { TogetherMax } from './together.js';
+import type { TogetherRules } from './together.js';
 
 const refused = () => Object.assign(new Error('refused'), { code: '23503' });
 const lost = () => Object.assign(new Error('Connection terminated'), { code: 'ECONNRESET' });
 
 /** Answers each item with ten times itself, and tells what it was given at once. */
 function tenfold(
-  max: Partial<TogetherMax> = {},
+  rules: Partial<TogetherRules<number>> = {},
   fail?: (items: readonly number[]) => Error | undefined,
 ) {
   const given: (readonly number[])[] = [];
@@ -24,31 +24,55 @@ function tenfold(
       if (error !== undefined) throw error;
       return items.map((item) => item * 10);
     },
-    (item) => item,
-    { underWay: 2, weight: 100, patienceMs: 60_000, ...max },
+    {
+      weightOf: (item) => item,
+      weightMax: 100,
+      underWayMax: 2,
+      patienceMs: 60_000,
+      heldUpWeightMax: 0,
+      ...rules,
+    },
   );
   return { together, given, most: () => most };
 }
 
 describe('Together', () => {
-  it('does alone what comes alone, and at once what comes meanwhile', async () => {
+  it('does alone what comes alone, and at once what comes at once', async () => {
     const { together, given } = tenfold();
     const answers = await Promise.all([1, 2, 3, 4, 5].map((item) => together.do(item)));
     expect(answers).toEqual([10, 20, 30, 40, 50]);
-    expect(given).toEqual([[1], [2], [3, 4, 5]]);
     await together.do(6);
-    expect(given.at(-1)).toEqual([6]);
+    expect(given).toEqual([[1, 2, 3, 4, 5], [6]]);
+  });
+
+  it('lets what comes while others are under way go with the next', async () => {
+    const { together, given } = tenfold({ underWayMax: 1, weightMax: 9 });
+    const answers = await Promise.all([4, 5, 6, 1, 2, 7].map((item) => together.do(item)));
+    expect(answers).toEqual([40, 50, 60, 10, 20, 70]);
+    expect(given).toEqual([[4, 5], [6, 1, 2], [7]]);
+  });
+
+  it('puts only one kind into a statement', async () => {
+    const { together, given } = tenfold({
+      kindOf: (item) => (item % 2 === 0 ? 'even' : 'odd'),
+    });
+    const answers = await Promise.all([1, 2, 3, 4, 5].map((item) => together.do(item)));
+    expect(answers).toEqual([10, 20, 30, 40, 50]);
+    expect(given).toEqual([
+      [1, 3, 5],
+      [2, 4],
+    ]);
   });
 
   it('answers each by itself, in whatever order and weight they come', async () => {
     const weights = fc.array(fc.integer({ min: 0, max: 60 }), { maxLength: 40 });
     await fc.assert(
-      fc.asyncProperty(weights, fc.integer({ min: 1, max: 3 }), async (items, underWay) => {
-        const { together, given, most } = tenfold({ underWay });
+      fc.asyncProperty(weights, fc.integer({ min: 1, max: 3 }), async (items, underWayMax) => {
+        const { together, given, most } = tenfold({ underWayMax });
         const answers = await Promise.all(items.map((item) => together.do(item)));
         expect(answers).toEqual(items.map((item) => item * 10));
         expect(given.flat().sort()).toEqual([...items].sort());
-        expect(most()).toBeLessThanOrEqual(underWay);
+        expect(most()).toBeLessThanOrEqual(underWayMax);
         for (const group of given.filter(({ length }) => length > 1))
           expect(group.reduce((sum, item) => sum + item, 0)).toBeLessThanOrEqual(100);
       }),
@@ -65,43 +89,51 @@ describe('Together', () => {
       'rejected',
       'fulfilled',
     ]);
-    expect(given).toEqual([[1], [2], [3, 4, 5], [3], [4], [5]]);
+    expect(given).toEqual([[1, 2, 3, 4, 5], [1], [2], [3], [4], [5]]);
   });
 
   it('tries nothing again that may have been written', async () => {
     const { together, given } = tenfold({}, (items) => (items.length > 1 ? lost() : undefined));
-    const outcome = await Promise.allSettled([1, 2, 3, 4].map((item) => together.do(item)));
-    expect(outcome.map(({ status }) => status)).toEqual([
-      'fulfilled',
-      'fulfilled',
-      'rejected',
-      'rejected',
-    ]);
-    expect(given).toEqual([[1], [2], [3, 4]]);
+    const outcome = await Promise.allSettled([1, 2].map((item) => together.do(item)));
+    expect(outcome.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(given).toEqual([[1, 2]]);
     expect(await together.do(5)).toBe(50);
   });
 
-  it('lets nothing wait for what is held up', async () => {
-    const given: (readonly number[])[] = [];
-    let release: () => void = () => undefined;
-    const lock = new Promise<void>((resolve) => (release = resolve));
-    const together = new Together<number, number>(
-      async (items) => {
-        given.push(items);
-        if (items.includes(1)) await lock;
-        return items;
-      },
-      () => 1,
-      { underWay: 1, weight: 100, patienceMs: 5 },
-    );
-    const locked = together.do(1);
-    expect(await Promise.all([2, 3].map((item) => together.do(item)))).toEqual([2, 3]);
-    const lockedToo = together.do(1);
-    expect(await together.do(4)).toBe(4);
-    expect(given).toEqual([[1], [2], [3], [1], [4]]);
-    release();
-    expect(await Promise.all([locked, lockedToo])).toEqual([1, 1]);
-    await Promise.all([5, 6, 7].map((item) => together.do(item)));
-    expect(given.slice(5)).toEqual([[5], [6, 7]]);
-  });
+  it.each([
+    { heldUpWeightMax: 0, then: [[2], [3], [1], [4]] },
+    {
+      heldUpWeightMax: 100,
+      then: [
+        [2, 3],
+        [1, 4],
+      ],
+    },
+  ])(
+    'lets nothing wait for what is held up, with $heldUpWeightMax at once',
+    async ({ heldUpWeightMax, then }) => {
+      const given: (readonly number[])[] = [];
+      let release: () => void = () => undefined;
+      const lock = new Promise<void>((resolve) => (release = resolve));
+      const together = new Together<number, number>(
+        async (items) => {
+          given.push(items);
+          if (items.includes(1)) await lock;
+          return items;
+        },
+        { weightMax: 100, underWayMax: 1, patienceMs: 5, heldUpWeightMax },
+      );
+      const locked = together.do(1);
+      await turn();
+      expect(await Promise.all([2, 3].map((item) => together.do(item)))).toEqual([2, 3]);
+      const lockedToo = [1, 4].map((item) => together.do(item));
+      if (heldUpWeightMax === 0) expect(await lockedToo[1]).toBe(4);
+      await turn();
+      expect(given).toEqual([[1], ...then]);
+      release();
+      expect(await Promise.all([locked, ...lockedToo])).toEqual([1, 1, 4]);
+      await Promise.all([5, 6, 7].map((item) => together.do(item)));
+      expect(given.at(-1)).toEqual([5, 6, 7]);
+    },
+  );
 });

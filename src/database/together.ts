@@ -2,48 +2,62 @@ import { isConnectionLost, sqlState } from './database-errors.js';
 
 interface Waiting<In, Out> {
   readonly item: In;
+  readonly kind: string;
   readonly resolve: (out: Out) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** How much is done at once. */
-export interface TogetherMax {
-  /** Statements under way; what comes meanwhile waits for one of them, and goes with the next. */
-  readonly underWay: number;
+/** What may be done at once. */
+export interface TogetherRules<In> {
+  /** Items of different kinds are not for one statement; without it all are of one. */
+  readonly kindOf?: (item: In) => string;
+  /** What an item adds to a statement; one without it. */
+  readonly weightOf?: (item: In) => number;
   /** What the items of one statement weigh together, unless one alone weighs more. */
-  readonly weight: number;
-  /** Milliseconds after which a statement counts as held up; others do not wait for it. */
+  readonly weightMax: number;
+  /** Statements under way; what comes meanwhile waits for one of them, and goes with the next. */
+  readonly underWayMax: number;
+  /** Milliseconds after which a statement counts as held up: nothing waits for it, nor for the next. */
   readonly patienceMs: number;
+  /** Likewise what they weigh while a statement is held up; nothing is for each by itself. */
+  readonly heldUpWeightMax: number;
 }
 
 /**
- * Writes with one statement what is asked for while others are under way, as databases commit: alone nothing waits,
- * and in a crowd each costs a part.
+ * Does with one statement what is asked for in one turn of the event loop, or while others are under way, as databases
+ * commit: alone nothing waits, and in a crowd each costs a part.
  *
- * A statement that the database refuses is undone whole; its items are then tried one by one, and each fails by itself.
- * While one is held up, by a lock as a rule, each item is done by itself, so that what waits for the lock holds up no other.
+ * A statement begins after all it answers was asked, so that a reader sees what was written before it asked.
+ * One that the database refuses is undone whole; its items are then tried one by one, and each fails by itself.
  */
 export class Together<In, Out> {
-  private readonly waiting: Waiting<In, Out>[] = [];
+  private waiting: Waiting<In, Out>[] = [];
+  private isDue = false;
   private underWay = 0;
   private heldUp = 0;
 
-  /** @param work writes several, or nothing when it fails; answers each in their order */
+  /** @param work does several of a kind, or nothing when it fails; answers each in their order */
   constructor(
     private readonly work: (items: readonly In[]) => Promise<readonly Out[]>,
-    private readonly weightOf: (item: In) => number,
-    private readonly max: TogetherMax,
+    private readonly rules: TogetherRules<In>,
   ) {}
 
   do(item: In): Promise<Out> {
+    const kind = this.rules.kindOf?.(item) ?? '';
     return new Promise((resolve, reject) => {
-      this.waiting.push({ item, resolve, reject });
-      this.next();
+      this.waiting.push({ item, kind, resolve, reject });
+      if (this.isDue) return;
+      this.isDue = true;
+      setImmediate(() => {
+        this.isDue = false;
+        this.next();
+      });
     });
   }
 
   private next(): void {
-    while (this.waiting.length > 0 && (this.heldUp > 0 || this.underWay < this.max.underWay))
+    const { underWayMax } = this.rules;
+    while (this.waiting.length > 0 && (this.heldUp > 0 || this.underWay < underWayMax))
       this.start(this.take());
   }
 
@@ -53,7 +67,7 @@ export class Together<In, Out> {
       isHeldUp = true;
       this.heldUp++;
       this.next();
-    }, this.max.patienceMs);
+    }, this.rules.patienceMs);
     this.underWay++;
     void this.doAll(taken).finally(() => {
       clearTimeout(patience);
@@ -63,14 +77,21 @@ export class Together<In, Out> {
     });
   }
 
+  /** The first that waits, with those of its kind that go with it. */
   private take(): readonly Waiting<In, Out>[] {
-    if (this.heldUp > 0) return this.waiting.splice(0, 1);
+    const { weightOf = () => 1, weightMax, heldUpWeightMax } = this.rules;
+    const max = this.heldUp > 0 ? heldUpWeightMax : weightMax;
+    const taken: Waiting<In, Out>[] = [];
+    const left: Waiting<In, Out>[] = [];
     let weight = 0;
-    const end = this.waiting.findIndex(({ item }, place) => {
-      weight += this.weightOf(item);
-      return place > 0 && weight > this.max.weight;
-    });
-    return this.waiting.splice(0, end === -1 ? this.waiting.length : end);
+    for (const one of this.waiting) {
+      const isOfKind = taken[0] === undefined || one.kind === taken[0].kind;
+      if (isOfKind) weight += weightOf(one.item);
+      const isTaken = isOfKind && (taken.length === 0 || weight <= max);
+      (isTaken ? taken : left).push(one);
+    }
+    this.waiting = left;
+    return taken;
   }
 
   private async doAll(taken: readonly Waiting<In, Out>[]): Promise<void> {

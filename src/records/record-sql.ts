@@ -1,8 +1,8 @@
 import { CASE_TABLES, clearedFor, visibleTo } from '../access/access.js';
+import type { Sight } from '../access/access.js';
 import { SHARED_COLUMNS } from '../access/visible-list.js';
 import { insertAttachmentsSql } from '../attachments/attachment-row.js';
 import { IS_INSERTED_SQL, insertNamedAuditSql } from '../audit/audit-entry.js';
-import type { Principal } from '../auth/principal.js';
 import type { SqlParams } from '../database/sql.js';
 import { insertObservablesSql } from '../observables/observable-row.js';
 import type { NewLinks } from './new-links.js';
@@ -73,11 +73,11 @@ export function recordObservablesSql(
 }
 
 /** The case of the alert `r`, where the caller may see it. */
-export function linkedCaseSql(principal: Principal, params: SqlParams): string {
+export function linkedCaseSql(sight: Sight, params: SqlParams): string {
   const where = [
     'k.id = r.case_id AND k.deleted_at IS NULL',
-    visibleTo(principal, CASE_TABLES, 'k', params),
-    clearedFor(principal, 'k', params),
+    visibleTo(sight, CASE_TABLES, 'k', params),
+    clearedFor(sight, 'k', params),
   ].join(' AND ');
   return `(SELECT json_build_object('id', k.id, 'tinyId', k.tiny_id, 'title', k.title, 'statusValue', ks.value)
    FROM cases k JOIN statuses ks ON ks.id = k.status_id WHERE ${where})`;

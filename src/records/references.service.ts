@@ -1,7 +1,12 @@
 import { Injectable } from '@nestjs/common';
+import { sightKey } from '../access/access.js';
+import type { Sight } from '../access/access.js';
 import type { Principal } from '../auth/principal.js';
 import { referencesNotFound } from '../common/errors.js';
 import { Database } from '../database/database.service.js';
+import type { Sql } from '../database/sql.js';
+import { Together } from '../database/together.js';
+import type { TogetherRules } from '../database/together.js';
 
 /** The ids of other records that a body names. */
 export interface References {
@@ -40,9 +45,30 @@ SELECT
   ARRAY(SELECT s.id::text FROM sla_configs s WHERE s.id = ANY($9::uuid[]) AND s.organization_id = $8::uuid AND s.deleted_at IS NULL
         AND ($6 OR s.organization_id = ANY($7::uuid[]))) AS "slaConfigs"`;
 
+/** Bodies, and who names what they name for records of which tenant. */
+interface Naming {
+  readonly sight: Sight;
+  readonly ownerOrganizationId: string;
+  readonly bodies: readonly References[];
+}
+
+const TOGETHER: TogetherRules<Naming> = {
+  kindOf: ({ sight, ownerOrganizationId }) => `${sightKey(sight)} ${ownerOrganizationId}`,
+  weightOf: ({ bodies }) => bodies.length,
+  weightMax: 100,
+  underWayMax: 1,
+  patienceMs: 20,
+  heldUpWeightMax: 100,
+};
+
 /** Checks the ids in a body against what exists for the caller. */
 @Injectable()
 export class ReferencesService {
+  private readonly together = new Together<Naming, string[][]>(
+    (namings) => findMissing(this.database.sql, namings),
+    TOGETHER,
+  );
+
   constructor(private readonly database: Database) {}
 
   /** The tenant that will own what the caller creates: the first it names that is its own, else the key's. */
@@ -77,35 +103,55 @@ export class ReferencesService {
     bodies: readonly References[],
     ownerOrganizationId: string,
   ): Promise<string[][]> {
-    const wanted = {
-      organizations: bodies.flatMap((body) => body.organizations ?? []),
-      teams: bodies.flatMap((body) => body.teams ?? []),
-      tags: bodies.flatMap((body) =>
-        [...(body.tags ?? []), ...(body.tagsToAdd ?? [])].filter((tag) => typeof tag === 'number'),
-      ),
-      users: bodies.flatMap((body) => body.assigneeId ?? []),
-      clients: bodies.flatMap((body) => body.clientId ?? []),
-      slaConfigs: bodies.flatMap((body) => body.slaConfigId ?? []),
-    };
-    const isAllOwn = wanted.organizations.every((id) => principal.organizationIds.includes(id));
-    const { teams, tags, users, clients, slaConfigs } = wanted;
-    const others = [teams, tags, users, clients, slaConfigs];
-    if (isAllOwn && others.every((ids) => ids.length === 0)) return bodies.map(() => []);
-
-    const [found] = await this.database.sqlFor(principal)<FoundRow>(FIND_REFERENCES, [
-      wanted.organizations,
-      wanted.teams,
-      wanted.tags,
-      wanted.users,
-      wanted.clients,
-      principal.everyOrganization,
-      principal.organizationIds,
-      ownerOrganizationId,
-      wanted.slaConfigs,
-    ]);
-    if (!found) throw new Error('A question without conditions had no answer.');
-    return bodies.map((body) => missingPaths(body, found));
+    const naming = { sight: principal, ownerOrganizationId, bodies };
+    if (namesOwnOnly(naming)) return bodies.map(() => []);
+    if (principal.transaction === null) return this.together.do(naming);
+    const [missing = []] = await findMissing(this.database.sqlFor(principal), [naming]);
+    return missing;
   }
+}
+
+/** The ids that bodies name, by what they are of. */
+function idsIn(bodies: readonly References[]) {
+  return {
+    organizations: bodies.flatMap((body) => body.organizations ?? []),
+    teams: bodies.flatMap((body) => body.teams ?? []),
+    tags: bodies.flatMap((body) =>
+      [...(body.tags ?? []), ...(body.tagsToAdd ?? [])].filter((tag) => typeof tag === 'number'),
+    ),
+    users: bodies.flatMap((body) => body.assigneeId ?? []),
+    clients: bodies.flatMap((body) => body.clientId ?? []),
+    slaConfigs: bodies.flatMap((body) => body.slaConfigId ?? []),
+  };
+}
+
+/** Whether they name nothing but organizations of the caller, of which nobody need be asked. */
+function namesOwnOnly({ sight, bodies }: Naming): boolean {
+  const { organizations, ...others } = idsIn(bodies);
+  return (
+    organizations.every((id) => sight.organizationIds.includes(id)) &&
+    Object.values(others).every((ids) => ids.length === 0)
+  );
+}
+
+/** What is missing of what is named by callers who see the same, for records of one tenant. */
+async function findMissing(sql: Sql, namings: readonly Naming[]): Promise<string[][][]> {
+  const [first] = namings;
+  if (!first) return [];
+  const ids = idsIn(namings.flatMap(({ bodies }) => bodies));
+  const [found] = await sql<FoundRow>(FIND_REFERENCES, [
+    ids.organizations,
+    ids.teams,
+    ids.tags,
+    ids.users,
+    ids.clients,
+    first.sight.everyOrganization,
+    first.sight.organizationIds,
+    first.ownerOrganizationId,
+    ids.slaConfigs,
+  ]);
+  if (!found) throw new Error('A question without conditions had no answer.');
+  return namings.map(({ bodies }) => bodies.map((body) => missingPaths(body, found)));
 }
 
 function missingPaths(body: References, found: FoundRow): string[] {

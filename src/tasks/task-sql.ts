@@ -1,3 +1,4 @@
+import type { Sight } from '../access/access.js';
 import type { Principal } from '../auth/principal.js';
 import type { SqlParams } from '../database/sql.js';
 import { instantSql, userSql } from '../records/record-sql.js';
@@ -14,17 +15,17 @@ export const TASK_SQL = `json_build_object('id', t.id, 'caseId', t.case_id, 'tit
   'deletedAt', NULL, 'version', t.version)`;
 
 /** The condition that a task is there and within the caller's clearance; its case is for others to check. */
-export function taskCleared(principal: Principal, params: SqlParams, alias = 't'): string {
-  return `${alias}.deleted_at IS NULL AND ${alias}.tlp <= ${params.add(principal.tlpMax, 'int')}`;
+export function taskCleared({ tlpMax }: Sight, params: SqlParams, alias = 't'): string {
+  return `${alias}.deleted_at IS NULL AND ${alias}.tlp <= ${params.add(tlpMax, 'int')}`;
 }
 
 /** Statuses that need no more work, as SQL. */
 export const DONE_SQL = `(${DONE_STATUSES.map((status) => `'${status}'`).join(', ')})`;
 
 /** The tasks of the case `r` in their order, as a JSON array. */
-export function caseTasksSql(principal: Principal, params: SqlParams): string {
+export function caseTasksSql(sight: Sight, params: SqlParams): string {
   return `coalesce((SELECT json_agg(${TASK_SQL} ORDER BY t.position, t.id) FROM tasks t
-    WHERE t.case_id = r.id AND ${taskCleared(principal, params)}), '[]')`;
+    WHERE t.case_id = r.id AND ${taskCleared(sight, params)}), '[]')`;
 }
 
 /** How many tasks the case `r` has but for cancelled ones, and how many are completed. */

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import type { Request } from 'autocannon';
 import pg from 'pg';
 import { generateApiKey } from '../../src/auth/api-key-format.js';
 import { startEmbeddedPostgres } from '../../src/database/embedded-postgres.js';
@@ -75,19 +74,19 @@ async function createLimitedKeys(url: string, adminKey: string): Promise<string[
   return keys;
 }
 
-async function seed(url: string, key: string): Promise<Created> {
-  const first = (await call(
-    `${url}/api/alerts`,
-    key,
-    alertBody(0, ['powershell', 'edr']),
-  )) as Created;
-  const tags = first.tags.map((tag) => tag.id);
+/** Stores alerts; answers the first, and the ids of others so that each key reads another. */
+async function seed(url: string, key: string): Promise<{ alert: Created; ids: readonly string[] }> {
+  const create = async (serial: number, tags: readonly (string | number)[]) =>
+    (await call(`${url}/api/alerts`, key, alertBody(serial, tags))) as Created;
+  const alert = await create(0, ['powershell', 'edr']);
+  const tags = alert.tags.map((tag) => tag.id);
+  const ids: string[] = [];
   let serial = 1;
   const worker = async () => {
-    while (serial < SEEDED_ALERTS) await call(`${url}/api/alerts`, key, alertBody(serial++, tags));
+    while (serial < SEEDED_ALERTS) ids.push((await create(serial++, tags)).id);
   };
   await Promise.all(Array.from({ length: CONNECTIONS }, worker));
-  return first;
+  return { alert, ids: ids.slice(0, LIMITED_KEYS) };
 }
 
 /** A table like `alerts`, so that the rows of the bare server are in no list of the API. */
@@ -132,7 +131,7 @@ async function benchOn(databaseUrl: string, dataDir: string): Promise<Line[]> {
     LOG_FORMAT: 'json',
   });
   const keys = await createLimitedKeys(server.url, adminKey);
-  const alert = await seed(server.url, adminKey);
+  const { alert, ids } = await seed(server.url, adminKey);
   await createBareTable(databaseUrl);
   const bare = await launch(['--import', 'tsx', 'test/bench/bare-server.ts'], {
     DATABASE_URL: databaseUrl,
@@ -152,19 +151,33 @@ async function benchOn(databaseUrl: string, dataDir: string): Promise<Line[]> {
   const listBytes = await assertSameAnswer(`${server.url}${list}`, adminKey, `${bare.url}/alerts/`);
   note(`${SEEDED_ALERTS} alerts; equal answers of ${bytes} and ${listBytes} bytes`);
 
-  const reads = (path: string): Request[] =>
-    keys.map((key) => ({ path, headers: { authorization: `Bearer ${key}` } }));
+  const as = (key: string) => ({ authorization: `Bearer ${key}` });
   const [one, oneUnlimited, oneBare] = await compete([
-    { name: 'GET one, enterprise', url: server.url, requests: reads(path) },
+    {
+      name: 'GET one, enterprise',
+      url: server.url,
+      requests: keys.map((key, place) => ({
+        path: `/api/alerts/${ids[place] ?? ''}`,
+        headers: as(key),
+      })),
+    },
     {
       name: 'GET one, unlimited',
       url: server.url,
-      requests: [{ path, headers: { authorization: `Bearer ${adminKey}` } }],
+      requests: ids.map((id) => ({ path: `/api/alerts/${id}`, headers: as(adminKey) })),
     },
-    { name: 'GET one, bare', url: bare.url, requests: [{ path: `/alerts/${alert.id}` }] },
+    {
+      name: 'GET one, bare',
+      url: bare.url,
+      requests: ids.map((id) => ({ path: `/alerts/${id}` })),
+    },
   ]);
   const [newest, newestBare] = await compete([
-    { name: 'GET newest 25, enterprise', url: server.url, requests: reads(list) },
+    {
+      name: 'GET newest 25, enterprise',
+      url: server.url,
+      requests: keys.map((key) => ({ path: list, headers: as(key) })),
+    },
     { name: 'GET newest 25, bare', url: bare.url, requests: [{ path: '/alerts/' }] },
   ]);
   const post = {
@@ -184,7 +197,7 @@ async function benchOn(databaseUrl: string, dataDir: string): Promise<Line[]> {
       requests: keys.map((key) => ({
         ...post,
         path: '/api/alerts',
-        headers: { ...json, authorization: `Bearer ${key}` },
+        headers: { ...json, ...as(key) },
       })),
     },
     {
