@@ -3,7 +3,7 @@ import type { CaseDetail, ListedCase } from '../../src/cases/cases.schema.js';
 import type { Observable } from '../../src/records/answer.schema.js';
 import { startTestApp } from '../app.js';
 import type { Agent, TestApp } from '../app.js';
-import { addRecords, createTenant, linkOrganizations } from '../factories.js';
+import { addKey, addRecords, createTenant, linkOrganizations } from '../factories.js';
 import type { Tenant } from '../factories.js';
 import { expectInvalid, expectProblem } from '../matchers.js';
 import { readAll } from '../outcomes.js';
@@ -327,5 +327,52 @@ describe('a platform administrator', () => {
     });
     const { id } = await create('/api/alerts');
     expectProblem(await as(platform).get(`/api/alerts/${id}`), 404, 'ALERT_NOT_FOUND');
+  });
+});
+
+describe.each(KINDS)('a $kind read by many at once', ({ path }) => {
+  it('is answered to each as to nobody but the caller', async () => {
+    const cleared = await addKey(api.db, owner, { tlpMax: 1 });
+    const platform = await createTenant(api.db, { role: 'super-admin' });
+    const callers = [owner, guest, stranger, platform, cleared].map(({ key }) => api.http(key));
+    const organizations = [owner.organizationId, guest.organizationId];
+    const observables = [
+      { dataType: 'ip', data: '10.9.0.1', tlp: 1 },
+      { dataType: 'ip', data: '10.9.0.2', tlp: 3 },
+    ];
+    const bodies = [{}, { organizations }, { tlp: 1, organizations, observables }, { tlp: 4 }];
+    const records = await Promise.all([...bodies, {}].map((body) => create(path, body)));
+    await as(owner).delete(`${path}/${records.at(-1)?.id ?? ''}`);
+
+    const asked = callers.flatMap((http) =>
+      records.flatMap(({ id }) => [id, id.toUpperCase()].map((shown) => ({ http, id: shown }))),
+    );
+    const answer = async ({ http, id }: (typeof asked)[number]) => {
+      const response = await http.get(`${path}/${id}`);
+      const changing = { requestId: '', createdAtLabel: '', updatedAtLabel: '' };
+      return { status: response.status, body: { ...(response.body as object), ...changing } };
+    };
+    const alone: Awaited<ReturnType<typeof answer>>[] = [];
+    for (const each of asked) alone.push(await answer(each));
+    expect(new Set(alone.map(({ status }) => status))).toEqual(new Set([200, 403, 404]));
+
+    expect(await Promise.all(asked.map(answer))).toEqual(alone);
+  });
+
+  it('is as it was written last, however many read it meanwhile', async () => {
+    const { id } = await create(path);
+    const http = as(owner);
+    let isOver = false;
+    const reader = async () => {
+      while (!isOver) await http.get(`${path}/${id}`);
+    };
+    const readers = Array.from({ length: 8 }, reader);
+    for (let version = 2; version <= 20; version++) {
+      const title = `Version ${version}`;
+      expect((await http.patch(`${path}/${id}`).send({ title })).status).toBe(200);
+      expect((await http.get(`${path}/${id}`)).body).toMatchObject({ title, version });
+    }
+    isOver = true;
+    await Promise.all(readers);
   });
 });
