@@ -1,6 +1,5 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import { assertCleared } from '../access/access.js';
 import { recordActivities, toActivityRow } from '../activities/activity.js';
 import { attachmentCreated, toAttachmentRow } from '../attachments/attachment-row.js';
@@ -11,6 +10,7 @@ import type { Principal } from '../auth/principal.js';
 import { defined } from '../common/defined.js';
 import { AppError, invalidValue, referencesNotFound, validationFailed } from '../common/errors.js';
 import type { FieldError } from '../common/errors.js';
+import { newId } from '../common/ids.js';
 import { issuesToError } from '../common/issues.js';
 import type { JsonText } from '../common/json-text.js';
 import { AppConfig } from '../config/config.js';
@@ -63,8 +63,8 @@ const CHARS_A_ROW = 16_384;
 const TOGETHER: TogetherRules<NewAlerts> = {
   weightOf,
   weightMax: 500,
-  underWayMax: 2,
-  patienceMs: 1_000,
+  underWayMax: 1,
+  patienceMs: 250,
   heldUpWeightMax: 0,
 };
 
@@ -336,7 +336,7 @@ export class AlertIntakeService {
     const organizationId = this.references.ownerOf(principal, input.organizations);
     const declared = { kind: 'alert', organizationId } as const;
     const customFields = await this.customFields.complete(principal, declared, input.customFields);
-    const id = uuidv7();
+    const id = newId();
     const parent = { alertId: id, caseId: null, organizationId, tlp: input.tlp, pap: input.pap };
     const bound = files ? bindFiles(input.observables, files, types) : new Map<number, number>();
     const attachments = (files ?? []).map((file, place) => {

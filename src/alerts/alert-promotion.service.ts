@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import { assertCleared, assertOwner } from '../access/access.js';
 import type { Marking } from '../access/access.js';
 import { recordActivities } from '../activities/activity.js';
@@ -10,6 +9,7 @@ import type { Principal } from '../auth/principal.js';
 import { caseMerged, caseNotFound, ownersDiffer } from '../cases/cases.errors.js';
 import { CasesService } from '../cases/cases.service.js';
 import { referencesNotFound } from '../common/errors.js';
+import { newId } from '../common/ids.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
 import type { Sql, Tx } from '../database/sql.js';
@@ -182,9 +182,9 @@ export class AlertPromotionService {
     const ids = alerts.map((alert) => alert.id);
     await copyTags(sql, caseId, ids);
     await copyTtps(sql, caseId, ids, principal.userId);
-    const fileIds = Array.from({ length: await countAlertAttachments(sql, ids) }, () => uuidv7());
+    const fileIds = Array.from({ length: await countAlertAttachments(sql, ids) }, () => newId());
     await copyAttachments(sql, caseId, ids, fileIds);
-    const newIds = Array.from({ length: await countDistinctObservables(sql, ids) }, () => uuidv7());
+    const newIds = Array.from({ length: await countDistinctObservables(sql, ids) }, () => newId());
     await copyObservables(sql, caseId, ids, newIds, principal.userId);
     await copyObservableTags(sql, caseId, ids);
     await linkAlerts(

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import type { FieldChange } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
 import { apiKeyLast4, apiKeyPrefix, generateApiKey } from '../auth/api-key-format.js';
@@ -12,6 +11,7 @@ import type { Role, Scope } from '../auth/scopes.js';
 import { defined } from '../common/defined.js';
 import { referencesNotFound } from '../common/errors.js';
 import type { Precondition } from '../common/etag.js';
+import { newId } from '../common/ids.js';
 import { pageByCreation } from '../common/keyset.js';
 import { Cursors, Page } from '../common/pagination.js';
 import { ChangeFeed } from '../database/change-feed.js';
@@ -390,7 +390,7 @@ export class ApiKeysService {
     try {
       return await tx.credential.create({
         data: {
-          id: uuidv7(),
+          id: newId(),
           kind: material.kind,
           name: key.name,
           description: key.description,

@@ -1,6 +1,6 @@
-import { v7 as uuidv7 } from 'uuid';
 import type { Marking } from '../access/access.js';
 import type { AuditEvent } from '../audit/audit-entry.js';
+import { newId } from '../common/ids.js';
 import type { UploadedFile } from '../storage/upload.guard.js';
 
 /** The record that a file hangs on, and how strictly the file is marked. */
@@ -26,7 +26,7 @@ export function toAttachmentRow(
   createdById: string,
 ): AttachmentRow {
   const parent = { alertId, caseId, taskId, organizationId, tlp, pap };
-  return { id: uuidv7(), ...parent, sha256, name, contentType, createdById };
+  return { id: newId(), ...parent, sha256, name, contentType, createdById };
 }
 
 /** The entry that says a file was attached. */

@@ -1,5 +1,5 @@
-import { v7 as uuidv7 } from 'uuid';
 import type { Principal } from '../auth/principal.js';
+import { newId } from '../common/ids.js';
 
 /** A field that changed; secrets never are one. */
 export interface FieldChange {
@@ -65,7 +65,7 @@ export function toAuditRow(principal: Actor, event: AuditEvent): AuditRow {
   const { organizationId = principal.organizationId } = event;
   return {
     ...toActorColumns(principal),
-    id: uuidv7(),
+    id: newId(),
     organizationId,
     action,
     targetKind,
@@ -77,7 +77,7 @@ export function toAuditRow(principal: Actor, event: AuditEvent): AuditRow {
 /** The entry that says the server did this by itself. */
 export function toSystemAuditRow(event: AuditEvent): AuditRow {
   return {
-    id: uuidv7(),
+    id: newId(),
     organizationId: event.organizationId ?? null,
     actorKind: 'system',
     actorId: null,

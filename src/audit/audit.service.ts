@@ -1,6 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import type { Principal } from '../auth/principal.js';
+import { newId } from '../common/ids.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
 import type { Tx } from '../database/sql.js';
@@ -54,7 +54,7 @@ export class AuditService {
   ): Promise<void> {
     const { requestId, ip } = client;
     const row: AuditRow = {
-      id: uuidv7(),
+      id: newId(),
       organizationId: person?.organizationId ?? null,
       actorKind: 'anonymous',
       actorId: null,

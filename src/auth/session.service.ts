@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
+import { newId } from '../common/ids.js';
 import { TrustedCache } from '../common/trusted-cache.js';
 import { AppConfig } from '../config/config.js';
 import { ChangeFeed } from '../database/change-feed.js';
@@ -108,7 +108,7 @@ export class SessionService {
 
   /** Begins a session of a person, in the transaction that records it. */
   async begin(tx: Tx, userId: string): Promise<NewSession> {
-    const id = uuidv7();
+    const id = newId();
     const token = randomBytes(32).toString('base64url');
     const digest = new Uint8Array(this.digest('session', token));
     await tx.session.create({ data: { id, userId, digest }, select: { id: true } });

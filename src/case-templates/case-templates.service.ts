@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import { ownedBy } from '../access/access.js';
 import type { FieldChange } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
 import { defined } from '../common/defined.js';
 import type { Precondition } from '../common/etag.js';
+import { newId } from '../common/ids.js';
 import { beginningWith, pageByCreation } from '../common/keyset.js';
 import { Cursors } from '../common/pagination.js';
 import type { Page } from '../common/pagination.js';
@@ -82,7 +82,7 @@ export class CaseTemplatesService {
 
   create(principal: Principal, input: CreateCaseTemplate): Promise<CaseTemplate> {
     const { organizationId } = principal;
-    const id = uuidv7();
+    const id = newId();
     const work = async (tx: Tx) => {
       await tx.caseTemplate.create({
         data: { id, organizationId, name: input.name, customFields: {}, tasks: [] },

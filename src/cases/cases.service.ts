@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import { CASE_TABLES, assertCleared, assertOwner } from '../access/access.js';
 import { recordActivities, toActivityRow } from '../activities/activity.js';
 import type { ActivityEvent } from '../activities/activity.js';
@@ -11,6 +10,7 @@ import { CaseTemplatesService } from '../case-templates/case-templates.service.j
 import { referencesNotFound } from '../common/errors.js';
 import { NO_PRECONDITION } from '../common/etag.js';
 import type { Precondition } from '../common/etag.js';
+import { newId } from '../common/ids.js';
 import type { JsonText } from '../common/json-text.js';
 import { Cursors } from '../common/pagination.js';
 import type { Page } from '../common/pagination.js';
@@ -133,7 +133,7 @@ export class CasesService {
     }
 
     const sla = await chosenSla(this.database.sqlFor(principal), input, null);
-    const id = uuidv7();
+    const id = newId();
     const parent = { alertId: null, caseId: id, organizationId, tlp: input.tlp, pap: input.pap };
     const rows: NewCases = {
       ...toNewLinks(id, organizationId, input),

@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import { ownedBy } from '../access/access.js';
 import { toActivityRow } from '../activities/activity.js';
 import { toAuditRow } from '../audit/audit-entry.js';
@@ -8,6 +7,7 @@ import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
 import { invalidValue, referencesNotFound } from '../common/errors.js';
 import type { Precondition } from '../common/etag.js';
+import { newId } from '../common/ids.js';
 import { beginningWith, pageByCreation } from '../common/keyset.js';
 import { Cursors } from '../common/pagination.js';
 import type { Page } from '../common/pagination.js';
@@ -61,7 +61,7 @@ export class ClientsService {
   async create(principal: Principal, { name }: CreateClient): Promise<Client> {
     const { organizationId } = principal;
     const work = async (tx: Tx) => {
-      const data = { id: uuidv7(), organizationId, name };
+      const data = { id: newId(), organizationId, name };
       const row = await tx.client.create({ data, select: clientSelect });
       await this.record(tx, principal, 'client.created', { ...row, organizationId }, [
         { field: 'name', old: null, new: name },

@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import { assertAuthor } from '../access/access.js';
 import { recordActivities } from '../activities/activity.js';
 import type { ActivityEvent } from '../activities/activity.js';
@@ -9,6 +8,7 @@ import type { Principal } from '../auth/principal.js';
 import { assertScope } from '../auth/scope.guard.js';
 import { referencesNotFound } from '../common/errors.js';
 import type { Precondition } from '../common/etag.js';
+import { newId } from '../common/ids.js';
 import { Cursors } from '../common/pagination.js';
 import type { Page } from '../common/pagination.js';
 import { Database } from '../database/database.service.js';
@@ -72,7 +72,7 @@ export class CommentsService {
         if (!answered || idOf(parent) !== idOf(placeOf(answered)))
           throw referencesNotFound(['parentId']);
       }
-      const id = uuidv7();
+      const id = newId();
       const { organizationId } = place;
       await tx.comment.create({
         data: {

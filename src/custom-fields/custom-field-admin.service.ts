@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import { ownedBy } from '../access/access.js';
 import type { FieldChange } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
@@ -8,6 +7,7 @@ import { defined } from '../common/defined.js';
 import { validationFailed } from '../common/errors.js';
 import type { AppError } from '../common/errors.js';
 import type { Precondition } from '../common/etag.js';
+import { newId } from '../common/ids.js';
 import { BY_CREATION, pageByColumn } from '../common/keyset.js';
 import type { SortColumn } from '../common/keyset.js';
 import { Cursors } from '../common/pagination.js';
@@ -93,7 +93,7 @@ export class CustomFieldAdminService {
         throw tooManyFields(FIELDS_MAX);
       const order = input.order ?? (await this.lastOrder(tx, organizationId)) + 1;
       const row = await tx.customField.create({
-        data: { id: uuidv7(), organizationId, key, type, ...toColumns({ ...input, order }) },
+        data: { id: newId(), organizationId, key, type, ...toColumns({ ...input, order }) },
         select: customFieldSelect,
       });
       await this.announce(tx, principal, 'custom-field.created', row.id, organizationId, [

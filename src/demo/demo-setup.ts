@@ -1,5 +1,4 @@
 import type { INestApplicationContext } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import { createApiKeySchema } from '../api-keys/api-keys.schema.js';
 import { ApiKeysService } from '../api-keys/api-keys.service.js';
 import type { Principal } from '../auth/principal.js';
@@ -8,6 +7,7 @@ import type { Scope } from '../auth/scopes.js';
 import { createCaseTemplateSchema } from '../case-templates/case-templates.schema.js';
 import { CaseTemplatesService } from '../case-templates/case-templates.service.js';
 import { ClientsService } from '../clients/clients.service.js';
+import { newId } from '../common/ids.js';
 import { CustomFieldAdminService } from '../custom-fields/custom-field-admin.service.js';
 import { createCustomFieldSchema } from '../custom-fields/custom-fields.schema.js';
 import type { Sql } from '../database/sql.js';
@@ -225,7 +225,7 @@ function toPrincipal(
 ): Principal {
   return {
     ...admin,
-    credentialId: keyId ?? uuidv7(),
+    credentialId: keyId ?? newId(),
     credentialKind: keyId === undefined ? 'session' : 'key',
     credentialName: keyId === undefined ? 'session' : 'Detection intake',
     userId,

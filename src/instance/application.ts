@@ -1,10 +1,10 @@
 import { NestFactory } from '@nestjs/core';
 import type { INestApplicationContext } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import { AppModule } from '../app.module.js';
 import type { Principal } from '../auth/principal.js';
 import { SCOPE_NAMES } from '../auth/scopes.js';
 import { AppError } from '../common/errors.js';
+import { newId } from '../common/ids.js';
 import { AppConfig } from '../config/config.js';
 import type { Environment } from '../config/config.schema.js';
 import { loadSecrets } from '../config/secrets.js';
@@ -109,7 +109,7 @@ async function openDatabase(
 /** Whoever may read the secrets of the server may do all; what is done is done for the person. */
 export function atTerminal(person: { readonly id: string; readonly email: string }): Principal {
   return {
-    credentialId: uuidv7(),
+    credentialId: newId(),
     credentialKind: 'terminal',
     credentialName: 'terminal',
     userId: person.id,

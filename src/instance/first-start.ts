@@ -1,9 +1,9 @@
 import pg from 'pg';
-import { v7 as uuidv7 } from 'uuid';
 import { insertAuditSql, toSystemAuditRow } from '../audit/audit-entry.js';
 import { apiKeyLast4, apiKeyPrefix, generateApiKey } from '../auth/api-key-format.js';
 import { CredentialDigester } from '../auth/credential-digest.js';
 import { generatePassword, hashPassword } from '../auth/passwords.js';
+import { newId } from '../common/ids.js';
 import type { AppConfig } from '../config/config.js';
 
 /** Keeps two processes from both being the first. */
@@ -54,9 +54,9 @@ async function createAdministrator(client: pg.Client, config: AppConfig): Promis
   const password = config.admin.password ?? generatePassword();
   const apiKey = config.admin.apiKey ?? generateApiKey();
   const { digest, pepperId } = new CredentialDigester(config).digest(apiKey);
-  const organizationId = uuidv7();
-  const userId = uuidv7();
-  const keyId = uuidv7();
+  const organizationId = newId();
+  const userId = newId();
+  const keyId = newId();
   await client.query('INSERT INTO organizations (id, name) VALUES ($1, $2)', [
     organizationId,
     'Default organization',

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { v7 as uuidv7 } from 'uuid';
 import type { Marking } from '../access/access.js';
 import type { AuditEvent } from '../audit/audit-entry.js';
+import { newId } from '../common/ids.js';
 import { normalizeObservable } from './observable-normalization.js';
 import type { NormalizedObservable } from './observable-normalization.js';
 import { fallbackType, typeNamed } from './observable-types.service.js';
@@ -131,7 +131,7 @@ function rowOf(
       : '',
   ];
   return {
-    id: uuidv7(),
+    id: newId(),
     alertId: parent.alertId,
     caseId: parent.caseId,
     organizationId: parent.organizationId,

@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import { assertPlatformAdmin } from '../access/access.js';
 import type { FieldChange } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
@@ -7,6 +6,7 @@ import type { Principal } from '../auth/principal.js';
 import { defined } from '../common/defined.js';
 import { invalidValue, referencesNotFound } from '../common/errors.js';
 import type { Precondition } from '../common/etag.js';
+import { newId } from '../common/ids.js';
 import { beginningWith, pageByCreation } from '../common/keyset.js';
 import { Cursors } from '../common/pagination.js';
 import type { Page } from '../common/pagination.js';
@@ -84,7 +84,7 @@ export class OrganizationsService {
     assertPlatformAdmin(principal);
     const work = async (tx: Tx) => {
       const row = await tx.organization.create({
-        data: { id: uuidv7(), ...input },
+        data: { id: newId(), ...input },
         select: organizationSelect,
       });
       await this.record(tx, principal, 'organization.created', row.id, [

@@ -1,5 +1,5 @@
-import { v7 as uuidv7 } from 'uuid';
 import type { AttachmentRow } from '../attachments/attachment-row.js';
+import { newId } from '../common/ids.js';
 import type { TagInput } from './record.schema.js';
 
 /** What a create statement links to new records, as sets. */
@@ -43,7 +43,7 @@ export function toNewLinks(recordId: string, organizationId: string, input: Link
     attachments: [],
     clients:
       input.clientName && !input.clientId
-        ? [{ id: uuidv7(), organizationId, name: input.clientName }]
+        ? [{ id: newId(), organizationId, name: input.clientName }]
         : [],
   };
 }

@@ -1,8 +1,8 @@
-import { v7 as uuidv7 } from 'uuid';
 import { SHARED_COLUMNS } from '../access/visible-list.js';
 import { IS_INSERTED_SQL, insertNamedAuditSql, toActorColumns } from '../audit/audit-entry.js';
 import type { Actor } from '../audit/audit-entry.js';
 import type { Principal } from '../auth/principal.js';
+import { newId } from '../common/ids.js';
 import { SqlParams } from '../database/sql.js';
 import type { Sql } from '../database/sql.js';
 import { settleClocks } from '../sla/sla.queries.js';
@@ -98,7 +98,7 @@ export async function resolveClientName(
        RETURNING id, organization_id, name, ${IS_INSERTED_SQL} AS is_new),
      audit AS (${insertNamedAuditSql('$4::jsonb', created)})
      SELECT id FROM named`,
-    [uuidv7(), organizationId, name, JSON.stringify(toActorColumns(principal))],
+    [newId(), organizationId, name, JSON.stringify(toActorColumns(principal))],
   );
   if (!row) throw new Error('An upsert returned no row.');
   return row.id;

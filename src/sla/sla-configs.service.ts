@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import { ownedBy } from '../access/access.js';
 import type { FieldChange } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
 import { defined } from '../common/defined.js';
 import type { Precondition } from '../common/etag.js';
+import { newId } from '../common/ids.js';
 import { issuesToError } from '../common/issues.js';
 import { beginningWith, pageByCreation } from '../common/keyset.js';
 import { Cursors } from '../common/pagination.js';
@@ -69,7 +69,7 @@ export class SlaConfigsService {
     const { organizationId } = principal;
     const work = async (tx: Tx) => {
       const row = await tx.slaConfig.create({
-        data: { id: uuidv7(), organizationId, ...toColumns(input) },
+        data: { id: newId(), organizationId, ...toColumns(input) },
         select: slaConfigSelect,
       });
       await this.record(tx, principal, 'sla-config.created', { id: row.id, organizationId }, [

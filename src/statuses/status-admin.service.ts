@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import { assertPlatformAdmin } from '../access/access.js';
 import { recordActivities, toActivityRow } from '../activities/activity.js';
 import { toAuditRow } from '../audit/audit-entry.js';
@@ -8,6 +7,7 @@ import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
 import { invalidValue } from '../common/errors.js';
 import type { Precondition } from '../common/etag.js';
+import { newId } from '../common/ids.js';
 import { orAlreadyTaken } from '../common/unique.js';
 import { ChangeFeed } from '../database/change-feed.js';
 import { isForeignKeyViolation } from '../database/database-errors.js';
@@ -53,7 +53,7 @@ export class StatusAdminService {
         const last = await tx.status.aggregate({ where: { kind }, _max: { position: true } });
         const row = await tx.status.create({
           data: {
-            id: uuidv7(),
+            id: newId(),
             kind,
             value,
             label: input.label,

@@ -1,6 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { OnApplicationBootstrap, OnApplicationShutdown } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
+import { newId } from '../common/ids.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
 import type { Tx } from '../database/sql.js';
@@ -60,7 +60,7 @@ export class BlobsService implements OnApplicationBootstrap, OnApplicationShutdo
     const held: HeldFile[] = [];
     try {
       for (const file of received) {
-        const holdId = uuidv7();
+        const holdId = newId();
         const [row] = await this.database.sql<{ key: string }>(
           `WITH content AS (
              INSERT INTO blobs (sha256, sha1, md5, size, key)
@@ -84,7 +84,7 @@ export class BlobsService implements OnApplicationBootstrap, OnApplicationShutdo
 
   /** Holds a content that attachments name, in the transaction that takes one of them away; release it afterwards. */
   async holdStored(tx: Tx, sha256: string): Promise<Hold> {
-    const holdId = uuidv7();
+    const holdId = newId();
     await sqlIn(tx)(`INSERT INTO blob_holds (id, sha256) VALUES ($1::uuid, decode($2, 'hex'))`, [
       holdId,
       sha256,

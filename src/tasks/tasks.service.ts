@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import { assertCleared, assertOwner } from '../access/access.js';
 import { ActivitiesService } from '../activities/activities.service.js';
 import type { Activity, ActivityListQuery } from '../activities/activities.schema.js';
@@ -13,6 +12,7 @@ import { defined } from '../common/defined.js';
 import { invalidValue } from '../common/errors.js';
 import type { AppError } from '../common/errors.js';
 import type { Precondition } from '../common/etag.js';
+import { newId } from '../common/ids.js';
 import { COUNT_MAX, Cursors, Page } from '../common/pagination.js';
 import { Database } from '../database/database.service.js';
 import { shownOf } from '../database/page-bytes.js';
@@ -109,7 +109,7 @@ export class TasksService {
         target.organizationId,
         pathOf(index),
       );
-      const id = uuidv7();
+      const id = newId();
       const position = Math.min(order, count);
       await shiftTasks(sql, target.id, position, count, 1);
       await tx.task.create({

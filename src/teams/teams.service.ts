@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import { isOwner, ownedBy } from '../access/access.js';
 import type { FieldChange } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
 import { referencesNotFound } from '../common/errors.js';
 import type { Precondition } from '../common/etag.js';
+import { newId } from '../common/ids.js';
 import { beginningWith, pageByCreation } from '../common/keyset.js';
 import { Cursors } from '../common/pagination.js';
 import type { Page } from '../common/pagination.js';
@@ -63,7 +63,7 @@ export class TeamsService {
     const work = async (tx: Tx) => {
       await assertOrganization(tx, principal, organizationId);
       const row = await tx.team.create({
-        data: { id: uuidv7(), name, organizationId },
+        data: { id: newId(), name, organizationId },
         select: teamSelect,
       });
       await this.record(tx, principal, 'team.created', row, [

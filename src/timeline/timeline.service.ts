@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import { assertAuthor } from '../access/access.js';
 import { actorOf, recordActivities } from '../activities/activity.js';
 import type { ActivityEvent } from '../activities/activity.js';
@@ -9,6 +8,7 @@ import type { Principal } from '../auth/principal.js';
 import { caseNotFound } from '../cases/cases.errors.js';
 import { defined } from '../common/defined.js';
 import type { Precondition } from '../common/etag.js';
+import { newId } from '../common/ids.js';
 import { Cursors } from '../common/pagination.js';
 import type { Page } from '../common/pagination.js';
 import { Database } from '../database/database.service.js';
@@ -61,7 +61,7 @@ export class TimelineService {
   create(principal: Principal, caseId: string, input: CreateTimelineEvent): Promise<TimelineEvent> {
     return this.database.transaction(principal, async (tx) => {
       const held = await this.hold(tx, principal, caseId);
-      const id = uuidv7();
+      const id = newId();
       const event = { ...input, description: input.description ?? null };
       await tx.timelineEvent.create({
         data: { id, caseId, ...event, ...actorOf(principal), createdById: principal.userId },

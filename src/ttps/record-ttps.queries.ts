@@ -1,4 +1,4 @@
-import { v7 as uuidv7 } from 'uuid';
+import { newId } from '../common/ids.js';
 import type { Sql } from '../database/sql.js';
 import type { ChildList } from '../records/child-list.js';
 import type { Parent } from '../records/parent.js';
@@ -102,11 +102,7 @@ export async function copyTtps(
       `INSERT INTO record_ttps (id, case_id, ttp_id, tactic, occurred_at, note, created_by_id)
        SELECT x.id, $1::uuid, x."ttpId", x.tactic, x."occurredAt", x.note, $2::uuid
        FROM jsonb_to_recordset($3::jsonb) AS x(id uuid, "ttpId" uuid, tactic text, "occurredAt" timestamptz, note text)`,
-      [
-        caseId,
-        createdById,
-        JSON.stringify(added.map((each) => ({ ...rowOf(each), id: uuidv7() }))),
-      ],
+      [caseId, createdById, JSON.stringify(added.map((each) => ({ ...rowOf(each), id: newId() })))],
     );
   }
   await keepInCase(

@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import { assertOwner } from '../access/access.js';
 import { recordActivities } from '../activities/activity.js';
 import type { ActivityEvent } from '../activities/activity.js';
@@ -9,6 +8,7 @@ import type { Principal } from '../auth/principal.js';
 import { defined } from '../common/defined.js';
 import { alreadyTaken } from '../common/errors.js';
 import type { Precondition } from '../common/etag.js';
+import { newId } from '../common/ids.js';
 import { Cursors } from '../common/pagination.js';
 import type { Page } from '../common/pagination.js';
 import { Database } from '../database/database.service.js';
@@ -84,7 +84,7 @@ export class RecordTtpsService {
       const wanted = { ...input, ttpId: technique.id };
       const equalId = await findEqualTtp(sql, parent, wanted);
       if (equalId !== null) return { ttp: (await find(sql, parent, equalId)).ttp, isNew: false };
-      const id = uuidv7();
+      const id = newId();
       await tx.recordTtp.create({
         data: { ...wanted, ...keyOf(parent), id, createdById: principal.userId },
       });

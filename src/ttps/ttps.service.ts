@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import { isOwner, ownedBy } from '../access/access.js';
 import type { FieldChange } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
@@ -7,6 +6,7 @@ import type { Principal } from '../auth/principal.js';
 import { defined } from '../common/defined.js';
 import { invalidValue, referencesNotFound } from '../common/errors.js';
 import type { Precondition } from '../common/etag.js';
+import { newId } from '../common/ids.js';
 import { BY_CREATION, beginningWith, containing, pageByColumn } from '../common/keyset.js';
 import type { SortColumn } from '../common/keyset.js';
 import { Cursors } from '../common/pagination.js';
@@ -100,7 +100,7 @@ export class TtpsService {
     const work = async (tx: Tx) => {
       await assertParent(tx, input.parentTechniqueId);
       const row = await tx.ttp.create({
-        data: { ...input, id: uuidv7(), organizationId },
+        data: { ...input, id: newId(), organizationId },
         select: ttpSelect,
       });
       await this.record(tx, principal, 'ttp.created', row, [

@@ -1,5 +1,4 @@
 import { Injectable } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import type { FieldChange } from '../audit/audit-entry.js';
 import { AuditService } from '../audit/audit.service.js';
 import { PasswordHasher } from '../auth/password-hasher.js';
@@ -8,6 +7,7 @@ import type { Principal } from '../auth/principal.js';
 import { SessionService } from '../auth/session.service.js';
 import { defined } from '../common/defined.js';
 import type { Precondition } from '../common/etag.js';
+import { newId } from '../common/ids.js';
 import { pageByCreation } from '../common/keyset.js';
 import { Cursors } from '../common/pagination.js';
 import type { Page } from '../common/pagination.js';
@@ -90,7 +90,7 @@ export class UsersService {
     assertMayGrant(principal, rights);
     const temporaryPassword = input.password === undefined ? generatePassword() : undefined;
     const passwordHash = await this.hasher.hash(input.password ?? temporaryPassword ?? '');
-    const id = uuidv7();
+    const id = newId();
     const work = async (tx: Tx) => {
       await tx.user.create({
         data: {
