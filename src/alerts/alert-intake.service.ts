@@ -63,7 +63,6 @@ const CHARS_A_ROW = 16_384;
 const TOGETHER: TogetherRules<NewAlerts> = {
   weightOf,
   weightMax: 500,
-  underWayMax: 1,
   patienceMs: 250,
   heldUpWeightMax: 0,
 };

@@ -56,7 +56,7 @@ export class AlertsService {
   }
 
   async list(principal: Principal, query: AlertListQuery): Promise<Page<JsonText<Alert>>> {
-    const sql = this.database.sqlFor(principal);
+    const sql = this.database.readsFor(principal);
     const statuses = await this.statuses.list(principal, 'alert');
     const conditions = (params: SqlParams) => alertConditions(principal, query, statuses, params);
     return listPage(query, conditions, this.cursors, {

@@ -215,7 +215,7 @@ export class CasesService {
   }
 
   async list(principal: Principal, query: CaseListQuery): Promise<Page<JsonText<ListedCase>>> {
-    const sql = this.database.sqlFor(principal);
+    const sql = this.database.readsFor(principal);
     const statuses = await this.statuses.list(principal, 'case');
     const conditions = (params: SqlParams) => caseConditions(query, statuses, params);
     return listPage(query, conditions, this.cursors, {

@@ -7,6 +7,7 @@ import { PrismaClient } from '../generated/prisma/client.js';
 import { ChangeFeed } from './change-feed.js';
 import { isRetryable } from './database-errors.js';
 import { createPool } from './pool.js';
+import { SharedReads } from './shared-reads.js';
 import { sqlIn } from './sql.js';
 import type { Sql, Tx } from './sql.js';
 
@@ -18,12 +19,14 @@ export interface TransactionOwner {
 const ATTEMPTS_MAX = 3;
 const TRANSACTION_TIMEOUT_MS = 30_000;
 const NAMED_STATEMENTS_MAX = 500;
+const READ_PATIENCE_MS = 20;
 
 /** PostgreSQL through one pool: Prisma for the ordinary, hand-written SQL where speed asks for it. */
 @Injectable()
 export class Database implements OnApplicationShutdown {
   readonly prisma: PrismaClient;
   private readonly pool: pg.Pool;
+  private readonly reads = new SharedReads(READ_PATIENCE_MS);
   private readonly statementNames = new Map<string, string>();
   private readonly namedTexts = new Map<string, string>();
 
@@ -58,6 +61,21 @@ export class Database implements OnApplicationShutdown {
   /** Hand-written SQL in the transaction the request runs in, if any, else on the pool. */
   sqlFor(owner: TransactionOwner): Sql {
     return owner.transaction ? sqlIn(owner.transaction) : this.sql;
+  }
+
+  /**
+   * Likewise for reading alone: who asks the very same at once is answered by one statement.
+   *
+   * The rows are given to all of them and cannot be added to.
+   */
+  readsFor(owner: TransactionOwner): Sql {
+    if (owner.transaction) return sqlIn(owner.transaction);
+    return <Row>(statement: string, values: readonly unknown[], name?: string) =>
+      this.reads.ask(`${statement} ${JSON.stringify(values)}`, async () => {
+        const rows = await this.sql<Row>(statement, values, name);
+        Object.freeze(rows);
+        return rows;
+      });
   }
 
   /** Prisma in the transaction the request runs in, if any, else on the pool. */

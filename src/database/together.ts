@@ -2,63 +2,80 @@ import { isConnectionLost, sqlState } from './database-errors.js';
 
 interface Waiting<In, Out> {
   readonly item: In;
-  readonly kind: string;
   readonly resolve: (out: Out) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /** What may be done at once. */
 export interface TogetherRules<In> {
-  /** Items of different kinds are not for one statement; without it all are of one. */
+  /** Items of different kinds go in statements of their own, beside each other; without it all are of one. */
   readonly kindOf?: (item: In) => string;
   /** What an item adds to a statement; one without it. */
   readonly weightOf?: (item: In) => number;
   /** What the items of one statement weigh together, unless one alone weighs more. */
   readonly weightMax: number;
-  /** Statements under way; what comes meanwhile waits for one of them, and goes with the next. */
-  readonly underWayMax: number;
-  /** Milliseconds after which a statement counts as held up: nothing waits for it, nor for the next. */
+  /** Milliseconds after which a statement counts as held up: until it ends, nothing of its kind waits. */
   readonly patienceMs: number;
-  /** Likewise what they weigh while a statement is held up; nothing is for each by itself. */
+  /** What they weigh while a statement is held up; nothing is for each by itself. */
   readonly heldUpWeightMax: number;
 }
 
+/** Does several of a kind, or nothing when it fails; answers each in their order. */
+type Work<In, Out> = (items: readonly In[]) => Promise<readonly Out[]>;
+
 /**
- * Does with one statement what is asked for in one turn of the event loop, or while others are under way, as databases
- * commit: alone nothing waits, and in a crowd each costs a part.
+ * Does with one statement what is asked for in one turn of the event loop, or while the statement before is under way,
+ * as databases commit: alone nothing waits, and in a crowd each costs a part.
  *
  * A statement begins after all it answers was asked, so that a reader sees what was written before it asked.
  * One that the database refuses is undone whole; its items are then tried one by one, and each fails by itself.
  */
 export class Together<In, Out> {
-  private waiting: Waiting<In, Out>[] = [];
-  private isDue = false;
-  private underWay = 0;
-  private heldUp = 0;
+  private readonly lanes = new Map<string, Lane<In, Out>>();
 
-  /** @param work does several of a kind, or nothing when it fails; answers each in their order */
   constructor(
-    private readonly work: (items: readonly In[]) => Promise<readonly Out[]>,
+    private readonly work: Work<In, Out>,
     private readonly rules: TogetherRules<In>,
   ) {}
 
   do(item: In): Promise<Out> {
     const kind = this.rules.kindOf?.(item) ?? '';
+    const lane =
+      this.lanes.get(kind) ?? new Lane(this.work, this.rules, () => this.lanes.delete(kind));
+    this.lanes.set(kind, lane);
     return new Promise((resolve, reject) => {
-      this.waiting.push({ item, kind, resolve, reject });
-      if (this.isDue) return;
-      this.isDue = true;
-      setImmediate(() => {
-        this.isDue = false;
-        this.next();
-      });
+      lane.add({ item, resolve, reject });
+    });
+  }
+}
+
+/** What waits and is done of one kind. */
+class Lane<In, Out> {
+  private waiting: Waiting<In, Out>[] = [];
+  private isDue = false;
+  private underWay = 0;
+  private heldUp = 0;
+
+  constructor(
+    private readonly work: Work<In, Out>,
+    private readonly rules: TogetherRules<In>,
+    private readonly onIdle: () => void,
+  ) {}
+
+  add(one: Waiting<In, Out>): void {
+    this.waiting.push(one);
+    if (this.isDue) return;
+    this.isDue = true;
+    setImmediate(() => {
+      this.isDue = false;
+      this.next();
     });
   }
 
   private next(): void {
-    const { underWayMax } = this.rules;
-    while (this.waiting.length > 0 && (this.heldUp > 0 || this.underWay < underWayMax))
+    while (this.waiting.length > 0 && (this.heldUp > 0 || this.underWay === 0))
       this.start(this.take());
+    if (this.underWay === 0 && !this.isDue) this.onIdle();
   }
 
   private start(taken: readonly Waiting<In, Out>[]): void {
@@ -77,21 +94,16 @@ export class Together<In, Out> {
     });
   }
 
-  /** The first that waits, with those of its kind that go with it. */
+  /** The first that wait, as many as go with one statement. */
   private take(): readonly Waiting<In, Out>[] {
     const { weightOf = () => 1, weightMax, heldUpWeightMax } = this.rules;
     const max = this.heldUp > 0 ? heldUpWeightMax : weightMax;
-    const taken: Waiting<In, Out>[] = [];
-    const left: Waiting<In, Out>[] = [];
     let weight = 0;
-    for (const one of this.waiting) {
-      const isOfKind = taken[0] === undefined || one.kind === taken[0].kind;
-      if (isOfKind) weight += weightOf(one.item);
-      const isTaken = isOfKind && (taken.length === 0 || weight <= max);
-      (isTaken ? taken : left).push(one);
-    }
-    this.waiting = left;
-    return taken;
+    const end = this.waiting.findIndex(({ item }, place) => {
+      weight += weightOf(item);
+      return place > 0 && weight > max;
+    });
+    return this.waiting.splice(0, end === -1 ? this.waiting.length : end);
   }
 
   private async doAll(taken: readonly Waiting<In, Out>[]): Promise<void> {

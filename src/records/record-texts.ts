@@ -19,7 +19,6 @@ interface Wanted {
 const TOGETHER: TogetherRules<Wanted> = {
   kindOf: ({ sight }) => sightKey(sight),
   weightMax: 16,
-  underWayMax: 1,
   patienceMs: 20,
   heldUpWeightMax: 16,
 };

@@ -56,7 +56,6 @@ const TOGETHER: TogetherRules<Naming> = {
   kindOf: ({ sight, ownerOrganizationId }) => `${sightKey(sight)} ${ownerOrganizationId}`,
   weightOf: ({ bodies }) => bodies.length,
   weightMax: 100,
-  underWayMax: 1,
   patienceMs: 20,
   heldUpWeightMax: 100,
 };

@@ -7,6 +7,10 @@ declare module 'autocannon' {
     readonly body?: string;
   }
 
+  interface Client {
+    setRequests(requests: readonly Request[]): void;
+  }
+
   interface Options extends Request {
     readonly url: string;
     readonly connections: number;
@@ -14,6 +18,8 @@ declare module 'autocannon' {
     readonly duration: number;
     /** Sent in turn by each connection. */
     readonly requests?: readonly Request[];
+    /** Called for each connection before it sends. */
+    readonly setupClient?: (client: Client) => void;
   }
 
   interface Result {
