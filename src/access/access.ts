@@ -21,12 +21,18 @@ export const CASE_TABLES: SharedTables = {
   shareKey: 'case_id',
 };
 
-/** What of a caller decides which records it sees, whoever asks and for what. */
+/** What decides which records a caller sees. */
 export type Sight = Pick<Principal, 'everyOrganization' | 'organizationIds' | 'tlpMax' | 'papMax'>;
 
-/** The same for those who see the same. */
+/** Equal for callers who see the same records. */
 export function sightKey({ everyOrganization, organizationIds, tlpMax, papMax }: Sight): string {
-  return `${everyOrganization ? 'every' : organizationIds.join(' ')} ${tlpMax} ${papMax}`;
+  const parts: Record<keyof Sight, unknown> = {
+    everyOrganization,
+    organizationIds,
+    tlpMax,
+    papMax,
+  };
+  return JSON.stringify(parts);
 }
 
 /** PAP 4 is kept but enforced as RED (3): who may see RED may see it (spec/behaviour.md §1). */

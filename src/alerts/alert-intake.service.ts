@@ -18,8 +18,8 @@ import { CustomFieldsService } from '../custom-fields/custom-fields.service.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
 import type { Tx } from '../database/sql.js';
-import { Together } from '../database/together.js';
-import type { TogetherRules } from '../database/together.js';
+import { Batcher } from '../database/batcher.js';
+import type { BatchRules } from '../database/batcher.js';
 import { distinctRows, observableCreated, toObservableRow } from '../observables/observable-row.js';
 import { ObservableTypesService } from '../observables/observable-types.service.js';
 import { insertObservables } from '../observables/observables.queries.js';
@@ -59,12 +59,12 @@ const BULK_OBSERVABLES_MAX = 20_000;
 /** How much text of an alert counts as one more of them: as long as the longest value. */
 const CHARS_A_ROW = 16_384;
 
-/** Whose alert waits for a lock, on a tag that is being deleted for one, then waits by itself. */
-const TOGETHER: TogetherRules<NewAlerts> = {
+/** An alert that waits for a lock, for example on a tag that is being deleted, holds up later ones no longer than this. */
+const BATCHES: BatchRules<NewAlerts> = {
   weightOf,
   weightMax: 500,
-  patienceMs: 250,
-  heldUpWeightMax: 0,
+  patienceMs: 1_000,
+  mayLock: true,
 };
 
 /** What became of an alert: the record that holds it, and whether it was there before. */
@@ -92,9 +92,9 @@ type ItemResult = BulkCreated['results'][number];
 @Injectable()
 export class AlertIntakeService {
   /** Alerts that name no tag or client to be created: whose they are is told by their rows alone. */
-  private readonly together = new Together<NewAlerts, RecordText>(
+  private readonly batches = new Batcher<NewAlerts, RecordText>(
     (all) => insertAlerts(this.database.sql, all),
-    TOGETHER,
+    BATCHES,
   );
 
   constructor(
@@ -190,7 +190,7 @@ export class AlertIntakeService {
   private async insertOne(principal: Principal, rows: NewAlerts): Promise<RecordText> {
     const isByItself =
       principal.transaction !== null || rows.tagNames.length > 0 || rows.clients.length > 0;
-    if (!isByItself) return this.together.do(rows);
+    if (!isByItself) return this.batches.run(rows);
     const [row] = await insertAlerts(this.database.sqlFor(principal), [rows]);
     if (!row) throw new Error('An alert was inserted without an answer.');
     return row;

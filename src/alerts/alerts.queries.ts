@@ -69,8 +69,8 @@ function alertColumns(sources: AnswerSources, parts: CallerParts): string {
 function storedColumns(sight: Sight, params: SqlParams, observablesMax: number | null): string {
   const cleared = clearedFor(sight, 'o', params);
   return alertColumns(STORED, {
-    observables: recordObservablesSql('alert_id', STORED, cleared, observablesMax),
-    observableCount: observableCountSql('alert_id', STORED, cleared),
+    observables: recordObservablesSql('alert_id', cleared, observablesMax),
+    observableCount: observableCountSql('alert_id', cleared),
     linkedCase: linkedCaseSql(sight, params),
   });
 }
@@ -183,8 +183,8 @@ function insertSql(parts: NewParts): string {
   ].join(',\n')}`;
 }
 
-/** The new observables of each alert, gathered in one pass: looked for alert by alert, a crowd would cost its square. */
-const TOLD_OBSERVABLES_SQL = `SELECT x."alertId", json_agg(row_to_json(x) ORDER BY x.id) AS observables, count(*)::int AS count
+/** The new observables of each alert, gathered in one pass: looked up alert by alert, a batch would cost its square. */
+const NEW_OBSERVABLES_SQL = `SELECT x."alertId", json_agg(row_to_json(x) ORDER BY x.id) AS observables, count(*)::int AS count
   FROM (${observablesSql('new_observables o')}) x GROUP BY x."alertId"`;
 
 /** Inserts alerts in one statement and answers them, in their order, as they are then read: their creators may see all of them. */
@@ -193,16 +193,16 @@ export async function insertAlerts(sql: Sql, alerts: readonly NewAlerts[]): Prom
   const parts = partsOf(rows);
   const sources = insertedSources(parts);
   const columns = alertColumns(sources, {
-    observables: parts.observables ? "coalesce(told.observables, '[]')" : "'[]'::json",
-    observableCount: parts.observables ? 'coalesce(told.count, 0)' : '0',
+    observables: parts.observables ? "coalesce(added.observables, '[]')" : "'[]'::json",
+    observableCount: parts.observables ? 'coalesce(added.count, 0)' : '0',
     linkedCase: 'NULL::json',
   });
-  const told = parts.observables
-    ? `LEFT JOIN (${TOLD_OBSERVABLES_SQL}) told ON told."alertId" = r.id`
+  const added = parts.observables
+    ? `LEFT JOIN (${NEW_OBSERVABLES_SQL}) added ON added."alertId" = r.id`
     : '';
   const inserted = await sql<RecordText>(
     `${insertSql(parts)} SELECT ${TEXT_COLUMNS} FROM (
-      SELECT ${columns} FROM new_records r JOIN statuses s ON s.id = r.status_id ${told}) x`,
+      SELECT ${columns} FROM new_records r JOIN statuses s ON s.id = r.status_id ${added}) x`,
     [JSON.stringify(rows)],
     `insert-alert-${partsKey(parts)}`,
   );

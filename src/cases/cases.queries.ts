@@ -77,7 +77,7 @@ function selectCases(
   return `SELECT ${answer} FROM (
       SELECT ${caseColumns('clients', primaryCaseSql(sight, params))}, ${SHOWN_COLUMNS},
         (SELECT ${userSql('u')} FROM users u WHERE u.id = r.created_by_id) AS "createdBy",
-        ${caseTasksSql(sight, params)} AS tasks, ${recordObservablesSql('case_id', STORED, cleared, null)} AS observables,
+        ${caseTasksSql(sight, params)} AS tasks, ${recordObservablesSql('case_id', cleared, null)} AS observables,
         ${teamsSql('case_id', STORED)} AS teams, ${organizationsSql('case_id', STORED)} AS organizations,
         coalesce((SELECT json_agg(json_build_object('id', a.id, 'tinyId', a.tiny_id, 'title', a.title) ORDER BY a.tiny_id)
           FROM alerts a WHERE ${linkedAlerts(sight, params)}), '[]') AS alerts,
@@ -120,7 +120,7 @@ export async function listCases(
   const page = visibleIds(principal, CASE_TABLES, params, list);
   const columns = `${caseColumns('clients', primaryCaseSql(principal, params))}, ${SHOWN_COLUMNS},
     ${taskCountsSql(principal, params)} AS "taskCounts",
-    ${observableCountSql('case_id', STORED, clearedFor(principal, 'o', params))} AS "observableCount",
+    ${observableCountSql('case_id', clearedFor(principal, 'o', params))} AS "observableCount",
     (SELECT count(*)::int FROM alerts a WHERE ${linkedAlerts(principal, params)}) AS "alertCount"`;
   return sql<ListedRow>(selectPage('cases', page, columns, list.descending), params.values);
 }

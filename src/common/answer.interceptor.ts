@@ -5,7 +5,7 @@ import type { Request, Response } from 'express';
 import { map } from 'rxjs';
 import type { Observable } from 'rxjs';
 import { etagOf, headerNames } from './etag.js';
-import { JsonText, joinBytes } from './json-text.js';
+import { JsonText, joinTexts } from './json-text.js';
 import { COUNT_MAX, Page } from './pagination.js';
 import { pathOf } from './request.js';
 
@@ -77,9 +77,7 @@ export class AnswerInterceptor implements NestInterceptor {
       if (page.total.capped) response.setHeader('X-Total-Count-Capped', 'true');
     }
     const { items } = page;
-    if (!isTexts(items)) return items;
-    response.setHeader('Content-Type', 'application/json; charset=utf-8');
-    return joinBytes(items);
+    return isTexts(items) ? this.text(new JsonText(joinTexts(items)), request, response) : items;
   }
 }
 

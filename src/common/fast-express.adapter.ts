@@ -1,6 +1,6 @@
 import http from 'node:http';
 import { ExpressAdapter } from '@nestjs/platform-express';
-import type { Express, RequestHandler, Response } from 'express';
+import type { Express, RequestHandler } from 'express';
 
 /** Larger headers are answered with 431. */
 const HEADER_BYTES_MAX = 16 * 1024;
@@ -15,14 +15,6 @@ export class FastExpressAdapter extends ExpressAdapter {
   /** Answers every unknown path as a problem, not only those under the prefix. */
   override setNotFoundHandler(handler: RequestHandler): void {
     super.setNotFoundHandler(handler);
-  }
-
-  /** Sends bytes as they are; Nest would take them for an object. */
-  override reply(response: Response, body: unknown, statusCode?: number): unknown {
-    if (!Buffer.isBuffer(body)) return super.reply(response, body, statusCode);
-    if (statusCode !== undefined) response.statusCode = statusCode;
-    response.setHeader('Content-Length', body.length);
-    return response.end(body);
   }
 
   override initHttpServer(): void {

@@ -9,7 +9,7 @@ describe('newId', () => {
     expect([...ids].sort()).toEqual(ids);
   });
 
-  it('tells when it was made, and nothing of the ids before it', () => {
+  it('tells when it was made, and never uses the same random bytes twice', () => {
     const before = Date.now();
     const ids = Array.from({ length: 600 }, () => newId());
     const times = ids.map((id) => parseInt(id.replaceAll('-', '').slice(0, 12), 16));

@@ -1,22 +1,22 @@
 import { randomFillSync } from 'node:crypto';
 import { v7 } from 'uuid';
 
-/** What one id takes; and for how many ids chance is fetched at once, as each fetch costs more than an id. */
+/** Random bytes are fetched for many ids at once: a fetch costs more than an id. */
 const BYTES = 16;
 const IDS_A_FETCH = 256;
 
-const chance = new Uint8Array(BYTES * IDS_A_FETCH);
-let used = chance.length;
+const fetched = new Uint8Array(BYTES * IDS_A_FETCH);
+let used = fetched.length;
 let msecs = 0;
 let seq = 0;
 
 /** A new UUID of version 7 (RFC 9562 §5.7), which sorts after those made before it in this process. */
 export function newId(): string {
-  if (used === chance.length) {
-    randomFillSync(chance);
+  if (used === fetched.length) {
+    randomFillSync(fetched);
     used = 0;
   }
-  const random = chance.subarray(used, (used += BYTES));
+  const random = fetched.subarray(used, (used += BYTES));
   const now = Date.now();
   if (now > msecs) {
     msecs = now;

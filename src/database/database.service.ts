@@ -4,16 +4,23 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import type pg from 'pg';
 import { AppConfig } from '../config/config.js';
 import { PrismaClient } from '../generated/prisma/client.js';
+import { Batcher } from './batcher.js';
 import { ChangeFeed } from './change-feed.js';
 import { isRetryable } from './database-errors.js';
 import { createPool } from './pool.js';
-import { SharedReads } from './shared-reads.js';
 import { sqlIn } from './sql.js';
 import type { Sql, Tx } from './sql.js';
 
 /** Who may bring a transaction along: a principal whose request already runs in one. */
 export interface TransactionOwner {
   readonly transaction: Tx | null;
+}
+
+/** A statement that reads. */
+interface Question {
+  readonly statement: string;
+  readonly values: readonly unknown[];
+  readonly name: string | undefined;
 }
 
 const ATTEMPTS_MAX = 3;
@@ -26,7 +33,11 @@ const READ_PATIENCE_MS = 20;
 export class Database implements OnApplicationShutdown {
   readonly prisma: PrismaClient;
   private readonly pool: pg.Pool;
-  private readonly reads = new SharedReads(READ_PATIENCE_MS);
+  private readonly reads = new Batcher<Question, unknown[]>((same) => this.answer(same), {
+    keyOf: ({ statement, values }) => `${statement} ${JSON.stringify(values)}`,
+    weightMax: Number.POSITIVE_INFINITY,
+    patienceMs: READ_PATIENCE_MS,
+  });
   private readonly statementNames = new Map<string, string>();
   private readonly namedTexts = new Map<string, string>();
 
@@ -63,19 +74,11 @@ export class Database implements OnApplicationShutdown {
     return owner.transaction ? sqlIn(owner.transaction) : this.sql;
   }
 
-  /**
-   * Likewise for reading alone: who asks the very same at once is answered by one statement.
-   *
-   * The rows are given to all of them and cannot be added to.
-   */
+  /** The same for reads only: equal questions that are asked at once share one statement. */
   readsFor(owner: TransactionOwner): Sql {
     if (owner.transaction) return sqlIn(owner.transaction);
-    return <Row>(statement: string, values: readonly unknown[], name?: string) =>
-      this.reads.ask(`${statement} ${JSON.stringify(values)}`, async () => {
-        const rows = await this.sql<Row>(statement, values, name);
-        Object.freeze(rows);
-        return rows;
-      });
+    return async <Row>(statement: string, values: readonly unknown[], name?: string) =>
+      (await this.reads.run({ statement, values, name })) as Row[];
   }
 
   /** Prisma in the transaction the request runs in, if any, else on the pool. */
@@ -112,6 +115,14 @@ export class Database implements OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     await this.prisma.$disconnect();
     if (!this.pool.ended) await this.pool.end();
+  }
+
+  /** Asks the one question that all of these are; each gets a list of its own. */
+  private async answer(same: readonly Question[]): Promise<unknown[][]> {
+    const [question] = same;
+    if (!question) return [];
+    const rows = await this.sql(question.statement, question.values, question.name);
+    return same.map(() => rows.slice());
   }
 
   private named(name: string, statement: string): { readonly name: string; readonly text: string } {

@@ -11,7 +11,6 @@ const EMPTY = `'[]'::json`;
 
 /** Where an answer reads its rows: the tables, or what a statement has just inserted. */
 export interface AnswerSources {
-  readonly observables: string | null;
   readonly tags: string;
   readonly tagLinks: string | null;
   readonly teamLinks: string | null;
@@ -61,15 +60,13 @@ export function observablesSql(from: string): string {
 /** The observables of the record `r` under a condition on `o`, oldest first, as a JSON array. */
 export function recordObservablesSql(
   parentKey: 'alert_id' | 'case_id',
-  sources: AnswerSources,
   condition: string,
   limit: number | null,
 ): string {
-  if (sources.observables === null) return EMPTY;
   const where = `o.${parentKey} = r.id AND o.deleted_at IS NULL AND ${condition}`;
   const bound = limit === null ? '' : `LIMIT ${limit}`;
   return `coalesce((SELECT json_agg(row_to_json(x)) FROM (
-    ${observablesSql(`${sources.observables} o`)} WHERE ${where} ORDER BY o.created_at, o.id ${bound}) x), ${EMPTY})`;
+    ${observablesSql('observables o')} WHERE ${where} ORDER BY o.created_at, o.id ${bound}) x), ${EMPTY})`;
 }
 
 /** The case of the alert `r`, where the caller may see it. */
@@ -84,13 +81,8 @@ export function linkedCaseSql(sight: Sight, params: SqlParams): string {
 }
 
 /** How many observables of the record `r` meet the condition on `o`. */
-export function observableCountSql(
-  parentKey: 'alert_id' | 'case_id',
-  sources: AnswerSources,
-  condition: string,
-): string {
-  if (sources.observables === null) return '0';
-  return `(SELECT count(*)::int FROM ${sources.observables} o
+export function observableCountSql(parentKey: 'alert_id' | 'case_id', condition: string): string {
+  return `(SELECT count(*)::int FROM observables o
     WHERE o.${parentKey} = r.id AND o.deleted_at IS NULL AND ${condition})`;
 }
 
@@ -243,7 +235,6 @@ export function newClientIdSql(parts: NewParts): string {
 /** Reads an answer from what the statement has just inserted; null is nothing. */
 export function insertedSources(parts: NewParts): AnswerSources {
   return {
-    observables: parts.observables ? 'new_observables' : null,
     tags: parts.tagNames
       ? '(SELECT id, name, color FROM tags UNION SELECT id, name, color FROM new_tags)'
       : 'tags',
@@ -259,7 +250,6 @@ export function insertedSources(parts: NewParts): AnswerSources {
 /** Reads an answer from the tables. */
 export function storedSources(kind: 'alert' | 'case'): AnswerSources {
   return {
-    observables: 'observables',
     tags: 'tags',
     tagLinks: `${kind}_tags`,
     teamLinks: `${kind}_teams`,

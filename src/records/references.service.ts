@@ -5,8 +5,8 @@ import type { Principal } from '../auth/principal.js';
 import { referencesNotFound } from '../common/errors.js';
 import { Database } from '../database/database.service.js';
 import type { Sql } from '../database/sql.js';
-import { Together } from '../database/together.js';
-import type { TogetherRules } from '../database/together.js';
+import { Batcher } from '../database/batcher.js';
+import type { BatchRules } from '../database/batcher.js';
 
 /** The ids of other records that a body names. */
 export interface References {
@@ -45,27 +45,26 @@ SELECT
   ARRAY(SELECT s.id::text FROM sla_configs s WHERE s.id = ANY($9::uuid[]) AND s.organization_id = $8::uuid AND s.deleted_at IS NULL
         AND ($6 OR s.organization_id = ANY($7::uuid[]))) AS "slaConfigs"`;
 
-/** Bodies, and who names what they name for records of which tenant. */
-interface Naming {
+/** Bodies to check, for whom, and for records of which tenant. */
+interface ReferenceCheck {
   readonly sight: Sight;
   readonly ownerOrganizationId: string;
   readonly bodies: readonly References[];
 }
 
-const TOGETHER: TogetherRules<Naming> = {
-  kindOf: ({ sight, ownerOrganizationId }) => `${sightKey(sight)} ${ownerOrganizationId}`,
+const BATCHES: BatchRules<ReferenceCheck> = {
+  keyOf: ({ sight, ownerOrganizationId }) => `${sightKey(sight)} ${ownerOrganizationId}`,
   weightOf: ({ bodies }) => bodies.length,
   weightMax: 100,
   patienceMs: 20,
-  heldUpWeightMax: 100,
 };
 
 /** Checks the ids in a body against what exists for the caller. */
 @Injectable()
 export class ReferencesService {
-  private readonly together = new Together<Naming, string[][]>(
-    (namings) => findMissing(this.database.sql, namings),
-    TOGETHER,
+  private readonly batches = new Batcher<ReferenceCheck, string[][]>(
+    (checks) => findMissing(this.database.sql, checks),
+    BATCHES,
   );
 
   constructor(private readonly database: Database) {}
@@ -102,10 +101,10 @@ export class ReferencesService {
     bodies: readonly References[],
     ownerOrganizationId: string,
   ): Promise<string[][]> {
-    const naming = { sight: principal, ownerOrganizationId, bodies };
-    if (namesOwnOnly(naming)) return bodies.map(() => []);
-    if (principal.transaction === null) return this.together.do(naming);
-    const [missing = []] = await findMissing(this.database.sqlFor(principal), [naming]);
+    const check = { sight: principal, ownerOrganizationId, bodies };
+    if (namesOwnOnly(check)) return bodies.map(() => []);
+    if (principal.transaction === null) return this.batches.run(check);
+    const [missing = []] = await findMissing(this.database.sqlFor(principal), [check]);
     return missing;
   }
 }
@@ -125,7 +124,7 @@ function idsIn(bodies: readonly References[]) {
 }
 
 /** Whether they name nothing but organizations of the caller, of which nobody need be asked. */
-function namesOwnOnly({ sight, bodies }: Naming): boolean {
+function namesOwnOnly({ sight, bodies }: ReferenceCheck): boolean {
   const { organizations, ...others } = idsIn(bodies);
   return (
     organizations.every((id) => sight.organizationIds.includes(id)) &&
@@ -134,10 +133,10 @@ function namesOwnOnly({ sight, bodies }: Naming): boolean {
 }
 
 /** What is missing of what is named by callers who see the same, for records of one tenant. */
-async function findMissing(sql: Sql, namings: readonly Naming[]): Promise<string[][][]> {
-  const [first] = namings;
+async function findMissing(sql: Sql, checks: readonly ReferenceCheck[]): Promise<string[][][]> {
+  const [first] = checks;
   if (!first) return [];
-  const ids = idsIn(namings.flatMap(({ bodies }) => bodies));
+  const ids = idsIn(checks.flatMap(({ bodies }) => bodies));
   const [found] = await sql<FoundRow>(FIND_REFERENCES, [
     ids.organizations,
     ids.teams,
@@ -150,7 +149,7 @@ async function findMissing(sql: Sql, namings: readonly Naming[]): Promise<string
     ids.slaConfigs,
   ]);
   if (!found) throw new Error('A question without conditions had no answer.');
-  return namings.map(({ bodies }) => bodies.map((body) => missingPaths(body, found)));
+  return checks.map(({ bodies }) => bodies.map((body) => missingPaths(body, found)));
 }
 
 function missingPaths(body: References, found: FoundRow): string[] {

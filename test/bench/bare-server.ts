@@ -14,7 +14,8 @@ const { DATABASE_URL, POOL_MAX = '10', ORGANIZATION_ID, STATUS_ID, USER_ID } = p
 const pool = new pg.Pool({
   connectionString: DATABASE_URL,
   max: Number(POOL_MAX),
-  options: '-c TimeZone=UTC',
+  options:
+    '-c TimeZone=UTC -c jit=off -c max_parallel_workers_per_gather=0 -c random_page_cost=1.1 -c plan_cache_mode=force_generic_plan',
 });
 pool.on('error', (error) => {
   process.stderr.write(`${error.message}\n`);

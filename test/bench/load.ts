@@ -22,7 +22,7 @@ export interface Score {
   readonly p99: number;
 }
 
-/** Lets each connection begin elsewhere among the requests, so that no two send the same at once. */
+/** Lets each connection begin elsewhere among the requests, so that they seldom ask the same at once. */
 function spread(requests: readonly Request[]): (client: Client) => void {
   let connection = 0;
   return (client) => {

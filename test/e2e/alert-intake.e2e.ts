@@ -185,17 +185,22 @@ describe('POST /alerts, many at once', () => {
     try {
       await holder.query('BEGIN');
       await holder.query('SELECT 1 FROM tags WHERE id = $1 FOR UPDATE', [tag.id]);
-      const heldUp = Promise.all([1, 2, 3, 4].map(() => create({ tags: [tag.id] })));
-      await eventually(
-        () =>
-          api.db.row<{ n: number }>(
-            "SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
-          ),
-        ({ n }) => n >= 2,
-      );
+      const waiting = (count: number) =>
+        eventually(
+          () =>
+            api.db.row<{ n: number }>(
+              "SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+            ),
+          ({ n }) => n >= count,
+        );
+      const first = create({ tags: [tag.id] });
+      await waiting(1);
+      const later = [1, 2, 3].map(() => create({ tags: [tag.id] }));
+      await waiting(4);
       await create({}, undefined, api.http(other.key));
       await holder.query('COMMIT');
-      expect((await heldUp).map(({ tags }) => tags.length)).toEqual([1, 1, 1, 1]);
+      const heldUp = await Promise.all([first, ...later]);
+      expect(heldUp.map(({ tags }) => tags.length)).toEqual([1, 1, 1, 1]);
     } finally {
       await holder.end();
     }

@@ -3,7 +3,7 @@ import type { CaseDetail, ListedCase } from '../../src/cases/cases.schema.js';
 import type { Observable } from '../../src/records/answer.schema.js';
 import { startTestApp } from '../app.js';
 import type { Agent, TestApp } from '../app.js';
-import { addKey, addRecords, createTenant, linkOrganizations } from '../factories.js';
+import { addKey, addRecords, addTag, createTenant, linkOrganizations } from '../factories.js';
 import type { Tenant } from '../factories.js';
 import { expectInvalid, expectProblem } from '../matchers.js';
 import { readAll } from '../outcomes.js';
@@ -362,17 +362,88 @@ describe.each(KINDS)('a $kind read by many at once', ({ path }) => {
   it('is as it was written last, however many read it meanwhile', async () => {
     const { id } = await create(path);
     const http = as(owner);
+    const list = `${path}?limit=1&sort=-updatedAt`;
     let isOver = false;
-    const reader = async () => {
-      while (!isOver) await http.get(`${path}/${id}`);
+    const reader = async (url: string) => {
+      while (!isOver) expect((await http.get(url)).status).toBe(200);
     };
-    const readers = Array.from({ length: 8 }, reader);
-    for (let version = 2; version <= 20; version++) {
-      const title = `Version ${version}`;
-      expect((await http.patch(`${path}/${id}`).send({ title })).status).toBe(200);
-      expect((await http.get(`${path}/${id}`)).body).toMatchObject({ title, version });
+    const readers = [`${path}/${id}`, list].flatMap((url) => [1, 2, 3, 4].map(() => reader(url)));
+    try {
+      for (let version = 2; version <= 20; version++) {
+        const title = `Version ${version}`;
+        expect((await http.patch(`${path}/${id}`).send({ title })).status).toBe(200);
+        expect((await http.get(`${path}/${id}`)).body).toMatchObject({ title, version });
+        expect((await http.get(list)).body).toMatchObject([{ id, title, version }]);
+      }
+    } finally {
+      isOver = true;
+      await Promise.all(readers);
     }
-    isOver = true;
-    await Promise.all(readers);
+  });
+});
+
+describe('what is asked at once', () => {
+  const callersOf = async () => {
+    const cleared = await addKey(api.db, owner, { tlpMax: 1 });
+    const platform = await createTenant(api.db, { role: 'super-admin' });
+    return [owner, guest, stranger, platform, cleared].map(({ key }) => api.http(key));
+  };
+
+  it('is listed to each as to nobody but the caller', async () => {
+    const organizations = [owner.organizationId, guest.organizationId];
+    for (const { path } of KINDS)
+      for (const body of [{}, { organizations }, { tlp: 1, organizations }, { tlp: 4 }])
+        await create(path, body);
+    const urls = KINDS.flatMap(({ path }) =>
+      ['', '&sort=severity', '&status=new', '&tlp=1', '&q=Owned'].map(
+        (rest) => `${path}?limit=20&count=true${rest}`,
+      ),
+    );
+    const asked = (await callersOf()).flatMap((http) =>
+      urls.flatMap((url) => [1, 2, 3].map(() => ({ http, url }))),
+    );
+    const answer = async ({ http, url }: (typeof asked)[number]) => {
+      const response = await http.get(url);
+      const ids = (response.body as Alert[]).map(({ id, observables }) => ({ id, observables }));
+      const count = String(response.headers['x-total-count']);
+      return { status: response.status, ids, count, length: ids.length };
+    };
+    const alone: Awaited<ReturnType<typeof answer>>[] = [];
+    for (const each of asked) alone.push(await answer(each));
+    expect(new Set(alone.map(({ length }) => length)).size).toBeGreaterThan(3);
+
+    expect(await Promise.all(asked.map(answer))).toEqual(alone);
+  });
+
+  it('is refused only to who names what is not there for them', async () => {
+    const [own, foreign] = [
+      await addTag(api.db, owner.organizationId),
+      await addTag(api.db, stranger.organizationId),
+    ];
+    const bodies = [
+      { tenant: owner, tags: [own.id] },
+      { tenant: owner, tags: [own.id, foreign.id] },
+      { tenant: stranger, tags: [own.id] },
+      { tenant: stranger, tags: [foreign.id] },
+      { tenant: owner, tags: [2_000_000_000, own.id, foreign.id] },
+    ];
+    const outcomes = await Promise.all(
+      Array.from({ length: 60 }, async (_, place) => {
+        const { tenant, tags } = bodies[place % bodies.length] ?? { tenant: owner, tags: [] };
+        const response = await as(tenant)
+          .post('/api/alerts')
+          .send({ ...BODY, tags });
+        const { errors = [] } = response.body as { errors?: { path: string }[] };
+        return { status: response.status, paths: errors.map(({ path }) => path) };
+      }),
+    );
+    const expected = [
+      { status: 200, paths: [] },
+      { status: 400, paths: ['tags[1]'] },
+      { status: 400, paths: ['tags[0]'] },
+      { status: 200, paths: [] },
+      { status: 400, paths: ['tags[0]', 'tags[2]'] },
+    ];
+    expect(outcomes).toEqual(outcomes.map((_, place) => expected[place % expected.length]));
   });
 });

@@ -1,20 +1,20 @@
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
-import { Together } from './together.js';
-import type { TogetherRules } from './together.js';
+import { Batcher } from './batcher.js';
+import type { BatchRules } from './batcher.js';
 
 const refused = () => Object.assign(new Error('refused'), { code: '23503' });
 const lost = () => Object.assign(new Error('Connection terminated'), { code: 'ECONNRESET' });
 
 /** Answers each item with ten times itself, and tells what it was given at once. */
 function tenfold(
-  rules: Partial<TogetherRules<number>> = {},
+  rules: Partial<BatchRules<number>> = {},
   fail?: (items: readonly number[]) => Error | undefined,
 ) {
   const given: (readonly number[])[] = [];
   let underWay = 0;
   let most = 0;
-  const together = new Together<number, number>(
+  const batcher = new Batcher<number, number>(
     async (items) => {
       given.push(items);
       most = Math.max(most, ++underWay);
@@ -28,34 +28,33 @@ function tenfold(
       weightOf: (item) => item,
       weightMax: 100,
       patienceMs: 60_000,
-      heldUpWeightMax: 0,
       ...rules,
     },
   );
-  return { together, given, most: () => most };
+  return { batcher, given, most: () => most };
 }
 
-describe('Together', () => {
+describe('Batcher', () => {
   it('does alone what comes alone, and at once what comes at once', async () => {
-    const { together, given } = tenfold();
-    const answers = await Promise.all([1, 2, 3, 4, 5].map((item) => together.do(item)));
+    const { batcher, given } = tenfold();
+    const answers = await Promise.all([1, 2, 3, 4, 5].map((item) => batcher.run(item)));
     expect(answers).toEqual([10, 20, 30, 40, 50]);
-    await together.do(6);
+    await batcher.run(6);
     expect(given).toEqual([[1, 2, 3, 4, 5], [6]]);
   });
 
   it('lets what comes while others are under way go with the next', async () => {
-    const { together, given } = tenfold({ weightMax: 9 });
-    const answers = await Promise.all([4, 5, 6, 1, 2, 7].map((item) => together.do(item)));
+    const { batcher, given } = tenfold({ weightMax: 9 });
+    const answers = await Promise.all([4, 5, 6, 1, 2, 7].map((item) => batcher.run(item)));
     expect(answers).toEqual([40, 50, 60, 10, 20, 70]);
     expect(given).toEqual([[4, 5], [6, 1, 2], [7]]);
   });
 
-  it('puts only one kind into a statement, and lets none wait for another', async () => {
-    const { together, given, most } = tenfold({
-      kindOf: (item) => (item % 2 === 0 ? 'even' : 'odd'),
+  it('puts only one key into a statement, and lets none wait for another', async () => {
+    const { batcher, given, most } = tenfold({
+      keyOf: (item) => (item % 2 === 0 ? 'even' : 'odd'),
     });
-    const answers = await Promise.all([1, 2, 3, 4, 5].map((item) => together.do(item)));
+    const answers = await Promise.all([1, 2, 3, 4, 5].map((item) => batcher.run(item)));
     expect(answers).toEqual([10, 20, 30, 40, 50]);
     expect(given).toEqual([
       [1, 3, 5],
@@ -68,8 +67,8 @@ describe('Together', () => {
     const weights = fc.array(fc.integer({ min: 0, max: 60 }), { maxLength: 40 });
     await fc.assert(
       fc.asyncProperty(weights, async (items) => {
-        const { together, given, most } = tenfold();
-        const answers = await Promise.all(items.map((item) => together.do(item)));
+        const { batcher, given, most } = tenfold();
+        const answers = await Promise.all(items.map((item) => batcher.run(item)));
         expect(answers).toEqual(items.map((item) => item * 10));
         expect(given.flat().sort()).toEqual([...items].sort());
         expect(most()).toBeLessThanOrEqual(1);
@@ -80,8 +79,8 @@ describe('Together', () => {
   });
 
   it('lets only that fail which the database refuses', async () => {
-    const { together, given } = tenfold({}, (items) => (items.includes(4) ? refused() : undefined));
-    const outcome = await Promise.allSettled([1, 2, 3, 4, 5].map((item) => together.do(item)));
+    const { batcher, given } = tenfold({}, (items) => (items.includes(4) ? refused() : undefined));
+    const outcome = await Promise.allSettled([1, 2, 3, 4, 5].map((item) => batcher.run(item)));
     expect(outcome.map(({ status }) => status)).toEqual([
       'fulfilled',
       'fulfilled',
@@ -93,47 +92,67 @@ describe('Together', () => {
   });
 
   it('tries nothing again that may have been written', async () => {
-    const { together, given } = tenfold({}, (items) => (items.length > 1 ? lost() : undefined));
-    const outcome = await Promise.allSettled([1, 2].map((item) => together.do(item)));
+    const { batcher, given } = tenfold({}, (items) => (items.length > 1 ? lost() : undefined));
+    const outcome = await Promise.allSettled([1, 2].map((item) => batcher.run(item)));
     expect(outcome.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
     expect(given).toEqual([[1, 2]]);
-    expect(await together.do(5)).toBe(50);
+    expect(await batcher.run(5)).toBe(50);
   });
 
   it.each([
-    { heldUpWeightMax: 0, then: [[2], [3], [1], [4]] },
+    { mayLock: true, then: [[2], [3], [1], [4]] },
     {
-      heldUpWeightMax: 100,
+      mayLock: false,
       then: [
         [2, 3],
         [1, 4],
       ],
     },
   ])(
-    'lets nothing wait for what is held up, with $heldUpWeightMax at once',
-    async ({ heldUpWeightMax, then }) => {
+    'lets what comes later not wait for what is held up (may lock: $mayLock)',
+    async ({ mayLock, then }) => {
       const given: (readonly number[])[] = [];
       let release: () => void = () => undefined;
       const lock = new Promise<void>((resolve) => (release = resolve));
-      const together = new Together<number, number>(
+      const batcher = new Batcher<number, number>(
         async (items) => {
           given.push(items);
           if (items.includes(1)) await lock;
           return items;
         },
-        { weightMax: 100, patienceMs: 5, heldUpWeightMax },
+        { weightMax: 100, patienceMs: 5, mayLock },
       );
-      const locked = together.do(1);
+      const locked = batcher.run(1);
       await turn();
-      expect(await Promise.all([2, 3].map((item) => together.do(item)))).toEqual([2, 3]);
-      const lockedToo = [1, 4].map((item) => together.do(item));
-      if (heldUpWeightMax === 0) expect(await lockedToo[1]).toBe(4);
+      expect(await Promise.all([2, 3].map((item) => batcher.run(item)))).toEqual([2, 3]);
+      const lockedToo = [1, 4].map((item) => batcher.run(item));
+      if (mayLock) expect(await lockedToo[1]).toBe(4);
       await turn();
       expect(given).toEqual([[1], ...then]);
       release();
       expect(await Promise.all([locked, ...lockedToo])).toEqual([1, 1, 4]);
-      await Promise.all([5, 6, 7].map((item) => together.do(item)));
+      await Promise.all([5, 6, 7].map((item) => batcher.run(item)));
       expect(given.at(-1)).toEqual([5, 6, 7]);
     },
   );
+
+  it('begins one statement after the other while each is held up', async () => {
+    const given: (readonly number[])[] = [];
+    const ends: (() => void)[] = [];
+    const batcher = new Batcher<number, number>(
+      async (items) => {
+        given.push(items);
+        await new Promise<void>((resolve) => ends.push(resolve));
+        return items;
+      },
+      { weightMax: 2, patienceMs: 5 },
+    );
+    const answers = [1, 2, 3, 4, 5].map((item) => batcher.run(item));
+    await turn();
+    expect(given).toEqual([[1, 2]]);
+    while (given.length < 3) await sleep(1);
+    expect(given).toEqual([[1, 2], [3, 4], [5]]);
+    for (const end of ends) end();
+    expect(await Promise.all(answers)).toEqual([1, 2, 3, 4, 5]);
+  });
 });

@@ -6,50 +6,50 @@ interface Waiting<In, Out> {
   readonly reject: (error: unknown) => void;
 }
 
-/** What may be done at once. */
-export interface TogetherRules<In> {
-  /** Items of different kinds go in statements of their own, beside each other; without it all are of one. */
-  readonly kindOf?: (item: In) => string;
+/** What goes into one statement. */
+export interface BatchRules<In> {
+  /** Items of different keys go into statements of their own, beside each other; without it all have one key. */
+  readonly keyOf?: (item: In) => string;
   /** What an item adds to a statement; one without it. */
   readonly weightOf?: (item: In) => number;
   /** What the items of one statement weigh together, unless one alone weighs more. */
   readonly weightMax: number;
-  /** Milliseconds after which a statement counts as held up: until it ends, nothing of its kind waits. */
+  /** Milliseconds after which a statement counts as held up: those that come later no longer wait for it. */
   readonly patienceMs: number;
-  /** What they weigh while a statement is held up; nothing is for each by itself. */
-  readonly heldUpWeightMax: number;
+  /** Whether an item may wait for a lock: while a statement is held up, each then goes by itself. */
+  readonly mayLock?: boolean;
 }
 
-/** Does several of a kind, or nothing when it fails; answers each in their order. */
+/** Does several of one key, or nothing when it fails; answers each in their order. */
 type Work<In, Out> = (items: readonly In[]) => Promise<readonly Out[]>;
 
 /**
  * Does with one statement what is asked for in one turn of the event loop, or while the statement before is under way,
- * as databases commit: alone nothing waits, and in a crowd each costs a part.
+ * as databases group commits: alone nothing waits, and in a crowd each costs a part.
  *
- * A statement begins after all it answers was asked, so that a reader sees what was written before it asked.
+ * A statement begins after everything it answers was asked for, so that a reader sees what was written before it asked.
  * One that the database refuses is undone whole; its items are then tried one by one, and each fails by itself.
  */
-export class Together<In, Out> {
+export class Batcher<In, Out> {
   private readonly lanes = new Map<string, Lane<In, Out>>();
 
   constructor(
     private readonly work: Work<In, Out>,
-    private readonly rules: TogetherRules<In>,
+    private readonly rules: BatchRules<In>,
   ) {}
 
-  do(item: In): Promise<Out> {
-    const kind = this.rules.kindOf?.(item) ?? '';
+  run(item: In): Promise<Out> {
+    const key = this.rules.keyOf?.(item) ?? '';
     const lane =
-      this.lanes.get(kind) ?? new Lane(this.work, this.rules, () => this.lanes.delete(kind));
-    this.lanes.set(kind, lane);
+      this.lanes.get(key) ?? new Lane(this.work, this.rules, () => this.lanes.delete(key));
+    this.lanes.set(key, lane);
     return new Promise((resolve, reject) => {
       lane.add({ item, resolve, reject });
     });
   }
 }
 
-/** What waits and is done of one kind. */
+/** What waits and is done of one key. */
 class Lane<In, Out> {
   private waiting: Waiting<In, Out>[] = [];
   private isDue = false;
@@ -58,7 +58,7 @@ class Lane<In, Out> {
 
   constructor(
     private readonly work: Work<In, Out>,
-    private readonly rules: TogetherRules<In>,
+    private readonly rules: BatchRules<In>,
     private readonly onIdle: () => void,
   ) {}
 
@@ -73,9 +73,13 @@ class Lane<In, Out> {
   }
 
   private next(): void {
-    while (this.waiting.length > 0 && (this.heldUp > 0 || this.underWay === 0))
-      this.start(this.take());
+    while (this.waiting.length > 0 && this.isFree()) this.start(this.take());
     if (this.underWay === 0 && !this.isDue) this.onIdle();
+  }
+
+  /** Whether a statement may begin: what is under way is all held up, or is not to be waited for. */
+  private isFree(): boolean {
+    return this.underWay === this.heldUp || (this.rules.mayLock === true && this.heldUp > 0);
   }
 
   private start(taken: readonly Waiting<In, Out>[]): void {
@@ -96,8 +100,8 @@ class Lane<In, Out> {
 
   /** The first that wait, as many as go with one statement. */
   private take(): readonly Waiting<In, Out>[] {
-    const { weightOf = () => 1, weightMax, heldUpWeightMax } = this.rules;
-    const max = this.heldUp > 0 ? heldUpWeightMax : weightMax;
+    const { weightOf = () => 1, weightMax, mayLock } = this.rules;
+    const max = mayLock === true && this.heldUp > 0 ? 0 : weightMax;
     let weight = 0;
     const end = this.waiting.findIndex(({ item }, place) => {
       weight += weightOf(item);
