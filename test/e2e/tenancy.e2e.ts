@@ -399,8 +399,9 @@ describe('what is asked at once', () => {
         (rest) => `${path}?limit=20&count=true${rest}`,
       ),
     );
-    const asked = (await callersOf()).flatMap((http) =>
-      urls.flatMap((url) => [1, 2, 3].map(() => ({ http, url }))),
+    const callers = await callersOf();
+    const asked = urls.flatMap((url) =>
+      [...callers, ...callers, ...callers].map((http) => ({ http, url })),
     );
     const answer = async ({ http, url }: (typeof asked)[number]) => {
       const response = await http.get(url);
