@@ -4,6 +4,7 @@ import { Batcher } from './batcher.js';
 import type { BatchRules } from './batcher.js';
 
 const refused = () => Object.assign(new Error('refused'), { code: '23503' });
+const slow = () => Object.assign(new Error('canceling statement'), { code: '57014' });
 const lost = () => Object.assign(new Error('Connection terminated'), { code: 'ECONNRESET' });
 
 /** Answers each item with ten times itself, and tells what it was given at once. */
@@ -88,7 +89,14 @@ describe('Batcher', () => {
       'rejected',
       'fulfilled',
     ]);
-    expect(given).toEqual([[1, 2, 3, 4, 5], [1], [2], [3], [4], [5]]);
+    expect(given).toEqual([[1, 2, 3, 4, 5], [1, 2, 3], [4, 5], [4], [5]]);
+  });
+
+  it('tries each by itself where the statement took too long', async () => {
+    const { batcher, given } = tenfold({}, (items) => (items.includes(2) ? slow() : undefined));
+    const outcome = await Promise.allSettled([1, 2, 3].map((item) => batcher.run(item)));
+    expect(outcome.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(given).toEqual([[1, 2, 3], [1], [2], [3]]);
   });
 
   it('tries nothing again that may have been written', async () => {
@@ -136,7 +144,7 @@ describe('Batcher', () => {
     },
   );
 
-  it('begins one statement after the other while each is held up', async () => {
+  it('lets a few smaller ones go beside what is held up, and is whole again after it', async () => {
     const given: (readonly number[])[] = [];
     const ends: (() => void)[] = [];
     const batcher = new Batcher<number, number>(
@@ -145,14 +153,21 @@ describe('Batcher', () => {
         await new Promise<void>((resolve) => ends.push(resolve));
         return items;
       },
-      { weightMax: 2, patienceMs: 5 },
+      { weightMax: 8, patienceMs: 500 },
     );
-    const answers = [1, 2, 3, 4, 5].map((item) => batcher.run(item));
+    const items = Array.from({ length: 26 }, (_, index) => index);
+    const answers = items.map((item) => batcher.run(item));
     await turn();
-    expect(given).toEqual([[1, 2]]);
-    while (given.length < 3) await sleep(1);
-    expect(given).toEqual([[1, 2], [3, 4], [5]]);
+    expect(given.map(({ length }) => length)).toEqual([8]);
+    while (given.length < 2) await sleep(1);
+    expect(given.map(({ length }) => length)).toEqual([8, 2, 2, 2, 2]);
     for (const end of ends) end();
-    expect(await Promise.all(answers)).toEqual([1, 2, 3, 4, 5]);
+    await turn();
+    expect(given.map(({ length }) => length)).toEqual([8, 2, 2, 2, 2, 8]);
+    ends[5]?.();
+    await turn();
+    ends[6]?.();
+    expect(await Promise.all(answers)).toEqual(items);
+    expect(given.map(({ length }) => length)).toEqual([8, 2, 2, 2, 2, 8, 2]);
   });
 });

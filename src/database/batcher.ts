@@ -14,11 +14,15 @@ export interface BatchRules<In> {
   readonly weightOf?: (item: In) => number;
   /** What the items of one statement weigh together, unless one alone weighs more. */
   readonly weightMax: number;
-  /** Milliseconds after which a statement counts as held up: those that come later no longer wait for it. */
+  /** Milliseconds after which a statement counts as held up: a few smaller ones then go beside it. */
   readonly patienceMs: number;
   /** Whether an item may wait for a lock: while a statement is held up, each then goes by itself. */
   readonly mayLock?: boolean;
 }
+
+/** While a statement is held up: how many go beside it, and what part of the usual weight each takes. */
+const BESIDE_MAX = 4;
+const BESIDE_PART = 1 / 4;
 
 /** Does several of one key, or nothing when it fails; answers each in their order. */
 type Work<In, Out> = (items: readonly In[]) => Promise<readonly Out[]>;
@@ -28,7 +32,7 @@ type Work<In, Out> = (items: readonly In[]) => Promise<readonly Out[]>;
  * as databases group commits: alone nothing waits, and in a crowd each costs a part.
  *
  * A statement begins after everything it answers was asked for, so that a reader sees what was written before it asked.
- * One that the database refuses is undone whole; its items are then tried one by one, and each fails by itself.
+ * One that the database refuses is undone whole and tried again in parts, so that each item fails by itself.
  */
 export class Batcher<In, Out> {
   private readonly lanes = new Map<string, Lane<In, Out>>();
@@ -77,9 +81,9 @@ class Lane<In, Out> {
     if (this.underWay === 0 && !this.isDue) this.onIdle();
   }
 
-  /** Whether a statement may begin: what is under way is all held up, or is not to be waited for. */
+  /** Whether a statement may begin: one at a time, and a few while others are held up. */
   private isFree(): boolean {
-    return this.underWay === this.heldUp || (this.rules.mayLock === true && this.heldUp > 0);
+    return this.underWay - this.heldUp < (this.heldUp > 0 ? BESIDE_MAX : 1);
   }
 
   private start(taken: readonly Waiting<In, Out>[]): void {
@@ -101,7 +105,8 @@ class Lane<In, Out> {
   /** The first that wait, as many as go with one statement. */
   private take(): readonly Waiting<In, Out>[] {
     const { weightOf = () => 1, weightMax, mayLock } = this.rules;
-    const max = mayLock === true && this.heldUp > 0 ? 0 : weightMax;
+    const beside = mayLock === true ? 0 : weightMax * BESIDE_PART;
+    const max = this.heldUp > 0 ? beside : weightMax;
     let weight = 0;
     const end = this.waiting.findIndex(({ item }, place) => {
       weight += weightOf(item);
@@ -115,13 +120,24 @@ class Lane<In, Out> {
       const answers = await this.work(taken.map(({ item }) => item));
       for (const [place, { resolve }] of taken.entries()) resolve(answers[place] as Out);
     } catch (error) {
-      if (taken.length > 1 && isUndone(error)) for (const one of taken) await this.doAll([one]);
+      if (taken.length > 1 && isUndone(error))
+        await Promise.all(partsOf(taken, error).map((part) => this.doAll(part)));
       else for (const { reject } of taken) reject(error);
     }
   }
 }
 
+const STATEMENT_TIMEOUT = '57014';
+
 /** Whether the database has said no; when it says nothing, it may have written all. */
 function isUndone(error: unknown): boolean {
-  return sqlState(error) !== undefined && !isConnectionLost(error);
+  const state = sqlState(error);
+  return state === STATEMENT_TIMEOUT || (state !== undefined && !isConnectionLost(error));
+}
+
+/** What is tried again at once: halves, or each by itself where finding the slow one would take as long again. */
+function partsOf<T>(taken: readonly T[], error: unknown): (readonly T[])[] {
+  if (sqlState(error) === STATEMENT_TIMEOUT) return taken.map((one) => [one]);
+  const half = Math.ceil(taken.length / 2);
+  return [taken.slice(0, half), taken.slice(half)];
 }
