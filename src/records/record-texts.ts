@@ -1,10 +1,10 @@
 import { sightKey } from '../access/access.js';
 import type { Sight } from '../access/access.js';
 import type { Principal } from '../auth/principal.js';
-import type { Database } from '../database/database.service.js';
-import type { Sql } from '../database/sql.js';
 import { Batcher } from '../database/batcher.js';
 import type { BatchRules } from '../database/batcher.js';
+import type { Database } from '../database/database.service.js';
+import type { Sql } from '../database/sql.js';
 import type { RecordText } from './record-text.js';
 
 /** Reads the records of these ids that are there for who sees this. */

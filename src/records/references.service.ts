@@ -3,10 +3,10 @@ import { sightKey } from '../access/access.js';
 import type { Sight } from '../access/access.js';
 import type { Principal } from '../auth/principal.js';
 import { referencesNotFound } from '../common/errors.js';
-import { Database } from '../database/database.service.js';
-import type { Sql } from '../database/sql.js';
 import { Batcher } from '../database/batcher.js';
 import type { BatchRules } from '../database/batcher.js';
+import { Database } from '../database/database.service.js';
+import type { Sql } from '../database/sql.js';
 
 /** The ids of other records that a body names. */
 export interface References {
