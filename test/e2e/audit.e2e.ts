@@ -858,14 +858,15 @@ describe('the audit trail in the database', () => {
     'gives no right to %s to an owner of the tables who is no superuser',
     async (statement) => {
       const role = unique('owner').replace('-', '_');
+      // The one table alone: locked one after the other, both would wait in a circle with the sealer.
+      const table = statement.includes('audit_chains') ? 'audit_chains' : 'audit_entries';
       const asOwner = [
         `CREATE ROLE ${role}`,
-        ...['audit_entries', 'audit_chains'].map(
-          (table) => `ALTER TABLE ${table} OWNER TO ${role}`,
-        ),
+        `ALTER TABLE ${table} OWNER TO ${role}`,
         `SET LOCAL ROLE ${role}`,
       ];
-      await expect(attempt(statement, ...asOwner)).rejects.toThrow(/permission denied/);
+      const denied = `permission denied for table ${table}`;
+      await expect(attempt(statement, ...asOwner)).rejects.toThrow(denied);
     },
   );
 });
