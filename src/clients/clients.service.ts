@@ -14,9 +14,8 @@ import type { Page } from '../common/pagination.js';
 import { findByName, orAlreadyTaken } from '../common/unique.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
-import type { Tx } from '../database/sql.js';
-import { moveRecords } from '../records/record-moves.js';
-import type { RecordKind } from '../records/record-writes.js';
+import type { LockStrength, Sql, Tx } from '../database/sql.js';
+import { LOT, moveRecords } from '../records/record-moves.js';
 import { clientSelect, toClient } from './client.mapper.js';
 import type { ClientRow } from './client.mapper.js';
 import { clientInUse, clientNotFound } from './clients.errors.js';
@@ -104,66 +103,74 @@ export class ClientsService {
     return toClient(row);
   }
 
-  /** Deletes a client; alerts and cases that name it take the one named by `replaceWith`. */
+  /** Deletes a client; alerts and cases that name it take the one named by `replaceWith` first, a lot at a time. */
   async remove(
     principal: Principal,
     id: string,
     replaceWith: string | undefined,
     precondition: Precondition,
   ): Promise<void> {
-    await this.database.transaction(principal, async (tx) => {
-      const locked = await this.lock(tx, principal, [id, replaceWith ?? id]);
+    await this.database.inLots(principal, async (tx) => {
+      const locked = await this.lock(tx, principal, [id, replaceWith ?? id], 'NO KEY UPDATE');
       const client = locked.find((each) => each.id === id);
       if (!client) throw clientNotFound();
       precondition.assertMatches(client.version);
       const successor = replaceWith === undefined ? null : successorOf(client, locked, replaceWith);
-      if (successor) {
-        await this.move(tx, principal, 'alert', client, successor);
-        await this.move(tx, principal, 'case', client, successor);
-      } else if (await isNamed(tx, id)) {
-        throw clientInUse();
-      }
-      // Deleted records that still name it lose it by the foreign key.
+      const freeLot = async () => {
+        if (successor) {
+          if (await this.moveLot(tx, principal, client, successor)) return true;
+        } else if (await isNamed(tx, id)) throw clientInUse();
+        return forgetLot(sqlIn(tx), id);
+      };
+      if (await freeLot()) return true;
+      // Whoever named it meanwhile has done so now, and nobody else can.
+      await this.lock(tx, principal, [id]);
+      if (await freeLot()) return true;
       await tx.client.delete({ where: { id } });
       await this.record(tx, principal, 'client.deleted', client, [
         { field: 'name', old: client.name, new: successor?.name ?? null },
       ]);
+      return false;
     });
   }
 
-  /** Gives every record of a client another one, with a line of history and an audit entry each. */
-  private async move(
+  /**
+   * Gives a lot of the records of a client another one, with a line of history and an audit entry each; answers
+   * whether there may be others.
+   */
+  private async moveLot(
     tx: Tx,
     principal: Principal,
-    kind: RecordKind,
     from: LockedClient,
     to: LockedClient,
-  ): Promise<void> {
+  ): Promise<boolean> {
+    const move = {
+      set: 'client_id = $2::uuid',
+      where: 'r.client_id = $1::uuid AND r.deleted_at IS NULL',
+      values: [from.id, to.id],
+    };
+    const line = toActivityRow(principal, {
+      action: 'updated',
+      fieldName: 'clientName',
+      oldValue: from.name,
+      newValue: to.name,
+    });
     const changes = [
       { field: 'clientId', old: from.id, new: to.id },
       { field: 'clientName', old: from.name, new: to.name },
     ];
-    await moveRecords(
-      sqlIn(tx),
-      kind,
-      {
-        set: 'client_id = $2::uuid',
-        where: 'client_id = $1::uuid AND deleted_at IS NULL',
-        values: [from.id, to.id],
-      },
-      toActivityRow(principal, {
-        action: 'updated',
-        fieldName: 'clientName',
-        oldValue: from.name,
-        newValue: to.name,
-      }),
-      toAuditRow(principal, {
-        action: `${kind}.updated`,
-        targetKind: kind,
-        targetId: null,
-        changes,
-      }),
-    );
+    for (const kind of ['case', 'alert'] as const) {
+      const entry = { action: `${kind}.updated`, targetKind: kind, targetId: null, changes };
+      const { hasMore } = await moveRecords(
+        sqlIn(tx),
+        kind,
+        move,
+        line,
+        toAuditRow(principal, entry),
+      );
+      if (hasMore) return true;
+    }
+    return false;
   }
 
   /** Holds the visible ones of these clients, in one order for everybody. */
@@ -171,8 +178,10 @@ export class ClientsService {
     tx: Tx,
     principal: Principal,
     ids: readonly string[],
+    strength: LockStrength = 'UPDATE',
   ): Promise<LockedClient[]> {
-    await tx.$queryRaw`SELECT id FROM clients WHERE id = ANY(${ids}::uuid[]) ORDER BY id FOR UPDATE`;
+    const statement = `SELECT id FROM clients WHERE id = ANY($1::uuid[]) ORDER BY id FOR ${strength}`;
+    await sqlIn(tx)(statement, [ids]);
     return tx.client.findMany({
       where: { id: { in: [...ids] }, ...ownedBy(principal) },
       select: { ...clientSelect, organizationId: true },
@@ -222,6 +231,19 @@ async function isNamed(tx: Tx, id: string): Promise<boolean> {
     [id],
   );
   return row?.isNamed ?? false;
+}
+
+/** Takes the client off a lot of the deleted records that still name it; answers whether there may be others. */
+async function forgetLot(sql: Sql, id: string): Promise<boolean> {
+  for (const table of ['cases', 'alerts']) {
+    const freed = await sql(
+      `UPDATE ${table} SET client_id = NULL WHERE id IN (
+         SELECT id FROM ${table} WHERE client_id = $1::uuid AND deleted_at IS NOT NULL LIMIT ${LOT}) RETURNING 1`,
+      [id],
+    );
+    if (freed.length === LOT) return true;
+  }
+  return false;
 }
 
 function nameTaken(name = ''): string {

@@ -112,6 +112,17 @@ export class Database implements OnApplicationShutdown {
     });
   }
 
+  /**
+   * Runs `work` in one transaction after another for as long as it answers that there is more to do, so that
+   * a change of however many rows holds none of them for long.
+   *
+   * What is committed stays when a later one fails: asked again, `work` must go on from there.
+   */
+  async inLots(owner: TransactionOwner, work: (tx: Tx) => Promise<boolean>): Promise<void> {
+    let hasMore = true;
+    while (hasMore) hasMore = await this.transaction(owner, work);
+  }
+
   async onApplicationShutdown(): Promise<void> {
     await this.prisma.$disconnect();
     if (!this.pool.ended) await this.pool.end();

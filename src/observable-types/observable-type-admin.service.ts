@@ -9,10 +9,9 @@ import { invalidValue } from '../common/errors.js';
 import type { Precondition } from '../common/etag.js';
 import { orAlreadyTaken } from '../common/unique.js';
 import { ChangeFeed } from '../database/change-feed.js';
-import { isForeignKeyViolation } from '../database/database-errors.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
-import type { Tx } from '../database/sql.js';
+import type { LockStrength, Tx } from '../database/sql.js';
 import { messageAfter, normalizedAs, valueHash } from '../observables/observable-row.js';
 import {
   ObservableTypesService,
@@ -27,16 +26,13 @@ import {
   observableTypeNotFound,
   observableTypeProtected,
 } from './observable-types.errors.js';
-import { findUse, readBatch, retype, retypeDeleted } from './observable-types.queries.js';
+import { hasFiles, holdLot, isUsed, retype, retypeDeletedLot } from './observable-types.queries.js';
 import type { RetypedObservable, RetypedRow, TypedRow } from './observable-types.queries.js';
 import type {
   CreateObservableType,
   ObservableTypeDetail,
   UpdateObservableType,
 } from './observable-types.schema.js';
-
-/** Observables that take another type at once. */
-const BATCH = 500;
 
 /** Administration of the types of observables, which belong to the whole instance. */
 @Injectable()
@@ -85,7 +81,7 @@ export class ObservableTypeAdminService {
       const { name = before.name, isAttachment = before.isAttachment } = input;
       const moves = name !== before.name || isAttachment !== before.isAttachment;
       if (!before.canDelete && moves) throw observableTypeProtected();
-      if (before.isAttachment && !isAttachment && (await findUse(sqlIn(tx), id))?.hasFiles)
+      if (before.isAttachment && !isAttachment && (await hasFiles(sqlIn(tx), id)))
         throw filesInUse();
       const data = defined(input);
       const row = await tx.observableType.update({
@@ -102,7 +98,7 @@ export class ObservableTypeAdminService {
     });
   }
 
-  /** Deletes a type; observables that have it take the one named by `replaceWith`. */
+  /** Deletes a type; observables that have it take the one named by `replaceWith` first, a lot at a time. */
   async remove(
     principal: Principal,
     id: number,
@@ -110,68 +106,74 @@ export class ObservableTypeAdminService {
     precondition: Precondition,
   ): Promise<void> {
     assertPlatformAdmin(principal);
-    try {
-      await this.database.transaction(principal, async (tx) => {
-        const row = await this.lock(tx, id);
-        precondition.assertMatches(row.version);
-        if (!row.canDelete) throw observableTypeProtected();
-        const types = await this.types.list({ transaction: tx });
-        const to = replaceWith === undefined ? null : typeNamed(types, replaceWith);
-        if (replaceWith !== undefined && (to === null || to.id === id)) {
-          throw invalidValue('replaceWith', 'must name another type');
-        }
-        if (to) await this.replace(tx, principal, row, to);
-        await retypeDeleted(sqlIn(tx), id, (to ?? fallbackType(types)).id);
-        await tx.observableType.delete({ where: { id } });
-        await this.announce(tx, principal, 'observable-type.deleted', id, [
-          { field: 'name', old: row.name, new: to?.name ?? null },
-        ]);
-      });
-    } catch (error) {
-      if (isForeignKeyViolation(error)) throw observableTypeInUse();
-      throw error;
-    }
+    await this.database.inLots(principal, async (tx) => {
+      const row = await this.lock(tx, id, 'NO KEY UPDATE');
+      precondition.assertMatches(row.version);
+      if (!row.canDelete) throw observableTypeProtected();
+      const types = await this.types.list({ transaction: tx });
+      const to = replaceWith === undefined ? null : typeNamed(types, replaceWith);
+      if (replaceWith !== undefined && (to === null || to.id === id)) {
+        throw invalidValue('replaceWith', 'must name another type');
+      }
+      const freeLot = async () => {
+        if (to) {
+          if (await this.replaceLot(tx, principal, row, to)) return true;
+        } else if (await isUsed(sqlIn(tx), id)) throw observableTypeInUse();
+        return retypeDeletedLot(sqlIn(tx), id, (to ?? fallbackType(types)).id);
+      };
+      if (await freeLot()) return true;
+      // Whoever gave it to something meanwhile has done so now, and nobody else can.
+      await this.lock(tx, id);
+      if (await freeLot()) return true;
+      await tx.observableType.delete({ where: { id } });
+      await this.announce(tx, principal, 'observable-type.deleted', id, [
+        { field: 'name', old: row.name, new: to?.name ?? null },
+      ]);
+      return false;
+    });
   }
 
-  /** Gives every observable of a type another, as which its value is normalised anew. */
-  private async replace(
+  /**
+   * Gives a lot of the observables of a type another, as which their values are normalised anew; answers whether there
+   * may be others.
+   */
+  private async replaceLot(
     tx: Tx,
     principal: Principal,
-    from: Pick<ObservableType, 'id' | 'name'>,
+    from: Pick<ObservableType, 'id' | 'name' | 'isAttachment'>,
     to: ObservableType,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const sql = sqlIn(tx);
-    if (!to.isAttachment && (await findUse(sql, from.id))?.hasFiles) {
+    if (from.isAttachment && !to.isAttachment && (await hasFiles(sql, from.id))) {
       throw invalidValue('replaceWith', 'must name a type of files: some of these are files');
     }
-    for (;;) {
-      const rows = await readBatch(sql, from.id, BATCH);
-      if (rows.length === 0) return;
-      const became = await retype(
-        sql,
-        to.id,
-        rows.map((row) => retyped(row, from, to)),
-      );
-      await recordActivities(
-        tx,
-        principal,
-        rows.map(({ alertId, caseId, data, tlp, pap }) => ({
-          ...(alertId === null ? { caseId: caseId ?? '' } : { alertId }),
-          action: 'updated' as const,
-          fieldName: 'observables.dataType',
-          body: data,
-          oldValue: from.name,
-          newValue: to.name,
-          tlp,
-          pap,
-        })),
-      );
-      await this.audit.record(tx, principal, ...became.map(toEntry));
-    }
+    const { rows, hasMore } = await holdLot(sql, from.id);
+    if (rows.length === 0) return hasMore;
+    const became = await retype(
+      sql,
+      to.id,
+      rows.map((row) => retyped(row, from, to)),
+    );
+    await recordActivities(
+      tx,
+      principal,
+      rows.map(({ alertId, caseId, data, tlp, pap }) => ({
+        ...(alertId === null ? { caseId: caseId ?? '' } : { alertId }),
+        action: 'updated' as const,
+        fieldName: 'observables.dataType',
+        body: data,
+        oldValue: from.name,
+        newValue: to.name,
+        tlp,
+        pap,
+      })),
+    );
+    await this.audit.record(tx, principal, ...became.map(toEntry));
+    return hasMore;
   }
 
-  private async lock(tx: Tx, id: number) {
-    await tx.$queryRaw`SELECT id FROM observable_types WHERE id = ${id}::int FOR UPDATE`;
+  private async lock(tx: Tx, id: number, strength: LockStrength = 'UPDATE') {
+    await sqlIn(tx)(`SELECT id FROM observable_types WHERE id = $1::int FOR ${strength}`, [id]);
     const row = await tx.observableType.findUnique({ where: { id } });
     if (!row) throw observableTypeNotFound();
     return row;

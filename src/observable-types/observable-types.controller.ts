@@ -7,6 +7,7 @@ import { CreatesAt } from '../common/answer.interceptor.js';
 import { Answers } from '../common/answers.decorator.js';
 import { IfMatch } from '../common/etag.js';
 import type { Precondition } from '../common/etag.js';
+import { IN_LOTS } from '../records/record-moves.js';
 import { ObservableTypeAdminService } from './observable-type-admin.service.js';
 import {
   createObservableTypeSchema,
@@ -69,7 +70,9 @@ export class ObservableTypesController {
 
   @Delete(':id')
   @Auth('admin:*')
-  @Answers('Delete a type of observables', null)
+  @Answers('Delete a type of observables', null, {
+    description: `While observables have it this is 409, unless \`replaceWith\` gives them another. ${IN_LOTS}`,
+  })
   remove(
     @Caller() principal: Principal,
     @Param('id', { schema: observableTypeIdSchema }) id: number,

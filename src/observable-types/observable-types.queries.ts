@@ -1,15 +1,22 @@
 import type { Sql } from '../database/sql.js';
+import { LOT, holdRows } from '../records/record-moves.js';
 
-/** Whether observables have the type, and whether any of them is a file; null when none has it. */
-export async function findUse(
-  sql: Sql,
-  typeId: number,
-): Promise<{ readonly hasFiles: boolean } | null> {
-  const [row] = await sql<{ hasFiles: boolean | null }>(
-    `SELECT bool_or(attachment_id IS NOT NULL) AS "hasFiles" FROM observables WHERE type_id = $1 AND deleted_at IS NULL`,
+/** Whether an observable has the type. */
+export function isUsed(sql: Sql, typeId: number): Promise<boolean> {
+  return anyOf(sql, typeId, 'true');
+}
+
+/** Whether an observable of the type is a file. */
+export function hasFiles(sql: Sql, typeId: number): Promise<boolean> {
+  return anyOf(sql, typeId, 'attachment_id IS NOT NULL');
+}
+
+async function anyOf(sql: Sql, typeId: number, condition: string): Promise<boolean> {
+  const found = await sql(
+    `SELECT 1 FROM observables WHERE type_id = $1 AND deleted_at IS NULL AND ${condition} LIMIT 1`,
     [typeId],
   );
-  return row && row.hasFiles !== null ? { hasFiles: row.hasFiles } : null;
+  return found.length > 0;
 }
 
 /** An observable that is to take another type. */
@@ -25,22 +32,35 @@ export interface TypedRow {
   readonly sha256: string | null;
 }
 
-/** Some observables of a type, their records held: cases before alerts, as everywhere. */
-export async function readBatch(sql: Sql, typeId: number, limit: number): Promise<TypedRow[]> {
-  const some = `SELECT id, alert_id, case_id FROM observables WHERE type_id = $1 AND deleted_at IS NULL
-    ORDER BY organization_id, created_at, id LIMIT $2`;
-  for (const kind of ['case', 'alert']) {
-    await sql(
-      `SELECT r.id FROM ${kind}s r WHERE r.id IN (SELECT ${kind}_id FROM (${some}) x) ORDER BY r.id FOR UPDATE`,
-      [typeId, limit],
-    );
-  }
-  return sql<TypedRow>(
+/** A lot of the observables of a type, held with their records, and whether there may be others. */
+export async function holdLot(
+  sql: Sql,
+  typeId: number,
+): Promise<{ readonly rows: readonly TypedRow[]; readonly hasMore: boolean }> {
+  const lot = await sql<Pick<TypedRow, 'id' | 'alertId' | 'caseId'>>(
+    `SELECT id, alert_id AS "alertId", case_id AS "caseId" FROM observables WHERE type_id = $1 AND deleted_at IS NULL
+     ORDER BY organization_id, created_at, id LIMIT ${LOT}`,
+    [typeId],
+  );
+  const ids = lot.map(({ id }) => id);
+  await holdRows(
+    sql,
+    'cases',
+    lot.flatMap(({ caseId }) => caseId ?? []),
+  );
+  await holdRows(
+    sql,
+    'alerts',
+    lot.flatMap(({ alertId }) => alertId ?? []),
+  );
+  await holdRows(sql, 'observables', ids);
+  const rows = await sql<TypedRow>(
     `SELECT o.id, o.alert_id AS "alertId", o.case_id AS "caseId", o.data, o.message, o.tlp, o.pap, encode(f.sha256, 'hex') AS sha256
      FROM observables o LEFT JOIN attachments f ON f.id = o.attachment_id
-     WHERE o.id IN (SELECT id FROM (${some}) x) ORDER BY o.id`,
-    [typeId, limit],
+     WHERE o.id = ANY($2::uuid[]) AND o.type_id = $1 AND o.deleted_at IS NULL ORDER BY o.id`,
+    [typeId, ids],
   );
+  return { rows, hasMore: lot.length === LOT };
 }
 
 /** What an observable is as another type. */
@@ -118,10 +138,12 @@ export async function retype(
   );
 }
 
-/** Lets deleted observables, which no rule holds, have another type. */
-export async function retypeDeleted(sql: Sql, from: number, to: number): Promise<void> {
-  await sql('UPDATE observables SET type_id = $2 WHERE type_id = $1 AND deleted_at IS NOT NULL', [
-    from,
-    to,
-  ]);
+/** Lets a lot of the deleted observables, which no rule holds, have another type; answers whether there may be others. */
+export async function retypeDeletedLot(sql: Sql, from: number, to: number): Promise<boolean> {
+  const moved = await sql(
+    `UPDATE observables SET type_id = $2 WHERE id IN (
+       SELECT id FROM observables WHERE type_id = $1 AND deleted_at IS NOT NULL LIMIT ${LOT}) RETURNING 1`,
+    [from, to],
+  );
+  return moved.length === LOT;
 }

@@ -8,6 +8,7 @@ import { Answers } from '../common/answers.decorator.js';
 import { IfMatch } from '../common/etag.js';
 import type { Precondition } from '../common/etag.js';
 import { idSchema } from '../common/fields.js';
+import { IN_LOTS } from '../records/record-moves.js';
 import { StatusAdminService } from './status-admin.service.js';
 import {
   createStatusSchema,
@@ -69,7 +70,9 @@ export class AlertStatusesController {
 
   @Delete(':id')
   @Auth('admin:*')
-  @Answers('Delete a status of alerts', null)
+  @Answers('Delete a status of alerts', null, {
+    description: `While alerts have it this is 409, unless \`replaceWith\` gives them another. ${IN_LOTS}`,
+  })
   remove(
     @Caller() principal: Principal,
     @Param('id', { schema: idSchema }) id: string,

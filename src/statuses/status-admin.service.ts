@@ -13,7 +13,7 @@ import { ChangeFeed } from '../database/change-feed.js';
 import { isForeignKeyViolation } from '../database/database-errors.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
-import type { Tx } from '../database/sql.js';
+import type { LockStrength, Tx } from '../database/sql.js';
 import { toActivities } from '../records/record-changes.js';
 import { moveRecords } from '../records/record-moves.js';
 import { settleClocks } from '../sla/sla.queries.js';
@@ -110,7 +110,7 @@ export class StatusAdminService {
     return toStatusDetail(status);
   }
 
-  /** Deletes a status; records that have it take the one named by `replaceWith`. */
+  /** Deletes a status; records that have it take the one named by `replaceWith` first, a lot at a time. */
   async remove(
     principal: Principal,
     kind: StatusKind,
@@ -120,18 +120,21 @@ export class StatusAdminService {
   ): Promise<void> {
     assertPlatformAdmin(principal);
     try {
-      await this.database.transaction(principal, async (tx) => {
-        const status = await this.lock(tx, kind, id);
+      await this.database.inLots(principal, async (tx) => {
+        const status = await this.lock(tx, kind, id, 'NO KEY UPDATE');
         precondition.assertMatches(status.version);
         if (!status.canDelete) throw statusProtected();
         const successor =
-          replaceWith === undefined
-            ? null
-            : await this.moveRecords(tx, principal, kind, status, replaceWith);
+          replaceWith === undefined ? null : await this.successorOf(tx, kind, status, replaceWith);
+        if (successor && (await this.moveLot(tx, principal, kind, status, successor))) return true;
+        // Whoever gave it to something meanwhile has done so now, and nobody else can.
+        await this.lock(tx, kind, id);
+        if (successor && (await this.moveLot(tx, principal, kind, status, successor))) return true;
         await tx.status.delete({ where: { id } });
         await this.announce(tx, principal, 'status.deleted', id, [
           { field: 'value', old: status.value, new: successor?.value ?? null },
         ]);
+        return false;
       });
     } catch (error) {
       if (isForeignKeyViolation(error)) throw statusInUse();
@@ -139,30 +142,42 @@ export class StatusAdminService {
     }
   }
 
-  /** Gives every record of a status another one, with a line in the history and an audit entry of each; answers that one. */
-  private async moveRecords(
+  private async successorOf(
+    tx: Tx,
+    kind: StatusKind,
+    status: Status,
+    replaceWith: string,
+  ): Promise<Status> {
+    const to = await this.statuses.resolve({ transaction: tx }, kind, replaceWith, 'replaceWith');
+    if (to.id === status.id) throw invalidValue('replaceWith', 'must name another status');
+    return to;
+  }
+
+  /**
+   * Gives a lot of the records of a status another one, with a line in the history and an audit entry of each; answers
+   * whether there may be others.
+   */
+  private async moveLot(
     tx: Tx,
     principal: Principal,
     kind: StatusKind,
     from: Status,
-    replaceWith: string,
-  ): Promise<Status> {
-    const to = await this.statuses.resolve({ transaction: tx }, kind, replaceWith, 'replaceWith');
-    if (to.id === from.id) throw invalidValue('replaceWith', 'must name another status');
+    to: Status,
+  ): Promise<boolean> {
     const line = toActivityRow(principal, {
       action: 'statusChanged',
       fieldName: 'statusValue',
       oldValue: from.value,
       newValue: to.value,
     });
-    const moved = await moveRecords(
+    const { ids, hasMore } = await moveRecords(
       sqlIn(tx),
       kind,
       {
         set: `status_id = $2::uuid,
           in_progress_at = CASE WHEN $3 = 'InProgress' THEN coalesce(in_progress_at, now()) ELSE in_progress_at END,
           closed_at = CASE WHEN $3 = 'Closed' THEN coalesce(closed_at, now()) ELSE closed_at END`,
-        where: 'status_id = $1::uuid',
+        where: 'r.status_id = $1::uuid',
         values: [from.id, to.id, to.stage],
       },
       line,
@@ -174,7 +189,7 @@ export class StatusAdminService {
       }),
     );
     if (kind === 'case' && to.stage !== from.stage) {
-      const clocks = await settleClocks(sqlIn(tx), moved);
+      const clocks = await settleClocks(sqlIn(tx), ids);
       await recordActivities(
         tx,
         principal,
@@ -196,11 +211,16 @@ export class StatusAdminService {
           })),
       );
     }
-    return to;
+    return hasMore;
   }
 
-  private async lock(tx: Tx, kind: StatusKind, id: string): Promise<Status> {
-    await tx.$queryRaw`SELECT id FROM statuses WHERE id = ${id}::uuid FOR UPDATE`;
+  private async lock(
+    tx: Tx,
+    kind: StatusKind,
+    id: string,
+    strength: LockStrength = 'UPDATE',
+  ): Promise<Status> {
+    await sqlIn(tx)(`SELECT id FROM statuses WHERE id = $1::uuid FOR ${strength}`, [id]);
     const row = await tx.status.findFirst({ where: { id, kind } });
     if (!row) throw statusNotFound();
     return row as Status;

@@ -10,9 +10,9 @@ import type { Page } from '../common/pagination.js';
 import { findByName, orAlreadyTaken } from '../common/unique.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
-import type { Tx } from '../database/sql.js';
+import type { LockStrength, Tx } from '../database/sql.js';
 import type { Tag } from '../records/answer.schema.js';
-import { untagAll } from './tags.queries.js';
+import { untagLot } from './tags.queries.js';
 import type { CreateTag, TagListQuery, UpdateTag } from './tags.schema.js';
 
 const SELECT = { id: true, name: true, color: true } as const;
@@ -94,20 +94,27 @@ export class TagsService {
     );
   }
 
-  /** Deletes the tag and takes it off whatever has it, with an audit entry of each, and a line in the history of records. */
+  /**
+   * Takes the tag off whatever has it, a lot at a time, with an audit entry of each, and a line in the history of
+   * records; then deletes it.
+   */
   async remove(principal: Principal, id: number): Promise<void> {
-    await this.database.transaction(principal, async (tx) => {
-      const tag = await this.lock(tx, principal, id);
-      await untagAll(sqlIn(tx), principal, tag);
+    await this.database.inLots(principal, async (tx) => {
+      const tag = await this.lock(tx, principal, id, 'NO KEY UPDATE');
+      if (await untagLot(sqlIn(tx), principal, tag)) return true;
+      // Whoever gave it to something meanwhile has done so now, and nobody else can.
+      await this.lock(tx, principal, id);
+      if (await untagLot(sqlIn(tx), principal, tag)) return true;
       await tx.tag.delete({ where: { id } });
       await this.record(tx, principal, 'tag.deleted', id, tag.organizationId, [
         { field: 'name', old: tag.name, new: null },
       ]);
+      return false;
     });
   }
 
-  private async lock(tx: Tx, principal: Principal, id: number) {
-    await tx.$queryRaw`SELECT id FROM tags WHERE id = ${id}::int FOR UPDATE`;
+  private async lock(tx: Tx, principal: Principal, id: number, strength: LockStrength = 'UPDATE') {
+    await sqlIn(tx)(`SELECT id FROM tags WHERE id = $1::int FOR ${strength}`, [id]);
     const tag = await tx.tag.findFirst({
       where: { id, ...ownedBy(principal) },
       select: { ...SELECT, organizationId: true },
