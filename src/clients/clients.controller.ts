@@ -9,7 +9,7 @@ import { IfMatch } from '../common/etag.js';
 import type { Precondition } from '../common/etag.js';
 import { idSchema } from '../common/fields.js';
 import type { Page } from '../common/pagination.js';
-import { IN_LOTS } from '../records/record-moves.js';
+import { CHANGES_MANY } from '../records/record.schema.js';
 import {
   clientListQuery,
   clientSchema,
@@ -77,7 +77,7 @@ export class ClientsController {
   @Delete(':id')
   @Auth('admin:*')
   @Answers('Delete a client', null, {
-    description: `While alerts or cases name it this is 409, unless \`replaceWith\` moves them. ${IN_LOTS}`,
+    description: `While alerts or cases name it this is 409, unless \`replaceWith\` moves them. ${CHANGES_MANY}`,
   })
   remove(
     @Caller() principal: Principal,

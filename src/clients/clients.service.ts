@@ -13,9 +13,10 @@ import { Cursors } from '../common/pagination.js';
 import type { Page } from '../common/pagination.js';
 import { findByName, orAlreadyTaken } from '../common/unique.js';
 import { Database } from '../database/database.service.js';
+import type { LotLock } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
-import type { LockStrength, Sql, Tx } from '../database/sql.js';
-import { LOT, moveRecords } from '../records/record-moves.js';
+import type { Sql, Tx } from '../database/sql.js';
+import { changeLot, moveLot } from '../records/record-moves.js';
 import { clientSelect, toClient } from './client.mapper.js';
 import type { ClientRow } from './client.mapper.js';
 import { clientInUse, clientNotFound } from './clients.errors.js';
@@ -110,26 +111,22 @@ export class ClientsService {
     replaceWith: string | undefined,
     precondition: Precondition,
   ): Promise<void> {
-    await this.database.inLots(principal, async (tx) => {
-      const locked = await this.lock(tx, principal, [id, replaceWith ?? id], 'NO KEY UPDATE');
+    await this.database.inLots(principal, async (tx, lock) => {
+      const locked = await this.lock(tx, principal, [id, replaceWith ?? id], lock);
       const client = locked.find((each) => each.id === id);
       if (!client) throw clientNotFound();
       precondition.assertMatches(client.version);
       const successor = replaceWith === undefined ? null : successorOf(client, locked, replaceWith);
-      const freeLot = async () => {
-        if (successor) {
-          if (await this.moveLot(tx, principal, client, successor)) return true;
-        } else if (await isNamed(tx, id)) throw clientInUse();
-        return forgetLot(sqlIn(tx), id);
-      };
-      if (await freeLot()) return true;
-      // Whoever named it meanwhile has done so now, and nobody else can.
-      await this.lock(tx, principal, [id]);
-      if (await freeLot()) return true;
-      await tx.client.delete({ where: { id } });
-      await this.record(tx, principal, 'client.deleted', client, [
-        { field: 'name', old: client.name, new: successor?.name ?? null },
-      ]);
+      if (successor) {
+        if (await this.moveLot(tx, principal, client, successor)) return true;
+      } else if (await isNamed(tx, id)) throw clientInUse();
+      if (await forgetLot(sqlIn(tx), id)) return true;
+      if (lock === 'UPDATE') {
+        await tx.client.delete({ where: { id } });
+        await this.record(tx, principal, 'client.deleted', client, [
+          { field: 'name', old: client.name, new: successor?.name ?? null },
+        ]);
+      }
       return false;
     });
   }
@@ -147,6 +144,7 @@ export class ClientsService {
     const move = {
       set: 'client_id = $2::uuid',
       where: 'r.client_id = $1::uuid AND r.deleted_at IS NULL',
+      order: 'r.created_at, r.id',
       values: [from.id, to.id],
     };
     const line = toActivityRow(principal, {
@@ -161,13 +159,7 @@ export class ClientsService {
     ];
     for (const kind of ['case', 'alert'] as const) {
       const entry = { action: `${kind}.updated`, targetKind: kind, targetId: null, changes };
-      const { hasMore } = await moveRecords(
-        sqlIn(tx),
-        kind,
-        move,
-        line,
-        toAuditRow(principal, entry),
-      );
+      const { hasMore } = await moveLot(sqlIn(tx), kind, move, line, toAuditRow(principal, entry));
       if (hasMore) return true;
     }
     return false;
@@ -178,7 +170,7 @@ export class ClientsService {
     tx: Tx,
     principal: Principal,
     ids: readonly string[],
-    strength: LockStrength = 'UPDATE',
+    strength: LotLock = 'UPDATE',
   ): Promise<LockedClient[]> {
     const statement = `SELECT id FROM clients WHERE id = ANY($1::uuid[]) ORDER BY id FOR ${strength}`;
     await sqlIn(tx)(statement, [ids]);
@@ -235,13 +227,14 @@ async function isNamed(tx: Tx, id: string): Promise<boolean> {
 
 /** Takes the client off a lot of the deleted records that still name it; answers whether there may be others. */
 async function forgetLot(sql: Sql, id: string): Promise<boolean> {
-  for (const table of ['cases', 'alerts']) {
-    const freed = await sql(
-      `UPDATE ${table} SET client_id = NULL WHERE id IN (
-         SELECT id FROM ${table} WHERE client_id = $1::uuid AND deleted_at IS NOT NULL LIMIT ${LOT}) RETURNING 1`,
-      [id],
-    );
-    if (freed.length === LOT) return true;
+  const change = {
+    set: 'client_id = NULL',
+    where: 'r.client_id = $1::uuid AND r.deleted_at IS NOT NULL',
+    order: 'r.created_at, r.id',
+    values: [id],
+  };
+  for (const table of ['cases', 'alerts'] as const) {
+    if (await changeLot(sql, table, change)) return true;
   }
   return false;
 }

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { OnApplicationShutdown } from '@nestjs/common';
 import { PrismaPg } from '@prisma/adapter-pg';
 import type pg from 'pg';
+import { unavailable } from '../common/errors.js';
 import { AppConfig } from '../config/config.js';
 import { PrismaClient } from '../generated/prisma/client.js';
 import { Batcher } from './batcher.js';
@@ -16,6 +17,9 @@ export interface TransactionOwner {
   readonly transaction: Tx | null;
 }
 
+/** How a lot holds what it takes away from others: so that they may still refer to it, or alone, before it goes. */
+export type LotLock = 'KEY SHARE' | 'UPDATE';
+
 /** A statement that reads. */
 interface Question {
   readonly statement: string;
@@ -25,6 +29,10 @@ interface Question {
 
 const ATTEMPTS_MAX = 3;
 const TRANSACTION_TIMEOUT_MS = 30_000;
+const MAX_WAIT_MS = 3_000;
+const LOTS_TIMEOUT_MS = 24 * 3_600_000;
+const LOTS_TAKEN =
+  'Many records are being changed by another request at this moment. Send this one again when that is done.';
 const NAMED_STATEMENTS_MAX = 500;
 const READ_PATIENCE_MS = 20;
 
@@ -105,7 +113,7 @@ export class Database implements OnApplicationShutdown {
           committed = tx;
           return work(tx);
         },
-        { maxWait: 3_000, timeout: timeoutMs },
+        { maxWait: MAX_WAIT_MS, timeout: timeoutMs },
       );
       if (committed) this.changes.committed(committed);
       return result;
@@ -113,14 +121,33 @@ export class Database implements OnApplicationShutdown {
   }
 
   /**
-   * Runs `work` in one transaction after another for as long as it answers that there is more to do, so that
-   * a change of however many rows holds none of them for long.
+   * Does what may be too much for one transaction: `work` does a lot of it in each, answers whether there may be
+   * more, and ends the matter when there is none under `UPDATE`.
    *
-   * What is committed stays when a later one fails: asked again, `work` must go on from there.
+   * A lot is all of what is little, done under `UPDATE`, or not at all. Of what is more, each lot is committed by
+   * itself, under a lock that keeps nobody from referring to the same thing, and stays when a later one fails: asked
+   * again, `work` goes on from there. One at a time in all processes, so that two never undo each other for ever.
+   *
+   * @throws AppError `UNAVAILABLE` while another one is under way.
    */
-  async inLots(owner: TransactionOwner, work: (tx: Tx) => Promise<boolean>): Promise<void> {
-    let hasMore = true;
-    while (hasMore) hasMore = await this.transaction(owner, work);
+  async inLots(
+    owner: TransactionOwner,
+    work: (tx: Tx, lock: LotLock) => Promise<boolean>,
+  ): Promise<void> {
+    if (owner.transaction) throw new Error('Lots are transactions of their own.');
+    const lot = (lock: LotLock) => this.transaction(owner, (tx) => work(tx, lock));
+    if (!(await lot('UPDATE'))) return;
+    const options = { maxWait: MAX_WAIT_MS, timeout: LOTS_TIMEOUT_MS };
+    await this.prisma.$transaction(async (turn) => {
+      let lock: LotLock | null = 'KEY SHARE';
+      while (lock !== null) {
+        // Asked for again with each lot, which keeps it from idling too long and finds out when it is lost.
+        if (!(await takeTurn(turn))) throw unavailable(LOTS_TAKEN);
+        const hasMore: boolean = await lot(lock);
+        if (hasMore) lock = 'KEY SHARE';
+        else lock = lock === 'KEY SHARE' ? 'UPDATE' : null;
+      }
+    }, options);
   }
 
   async onApplicationShutdown(): Promise<void> {
@@ -152,6 +179,13 @@ export class Database implements OnApplicationShutdown {
     this.statementNames.set(statement, name);
     return name;
   }
+}
+
+/** Whether the transaction has, or gets, the turn of those that work in lots. */
+async function takeTurn(tx: Tx): Promise<boolean> {
+  const [turn] = await tx.$queryRaw<{ isTaken: boolean }[]>`
+    SELECT pg_try_advisory_xact_lock(hashtextextended('lots', 0)) AS "isTaken"`;
+  return turn?.isTaken ?? false;
 }
 
 /** Repeats what a serialization failure or a deadlock has undone. */

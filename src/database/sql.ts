@@ -47,9 +47,6 @@ function forget(): void {
   for (let line = 0; line < DEBUG_LINES_KEPT; line++) debug('');
 }
 
-/** How a row is held: so that others may still refer to it, or alone, before it is deleted. */
-export type LockStrength = 'NO KEY UPDATE' | 'UPDATE';
-
 /** Collects the values of a statement while its text is built: `add(value)` gives `$1`, `$2`, …. */
 export class SqlParams {
   readonly values: unknown[] = [];

@@ -6,12 +6,14 @@ import { AuditService } from '../audit/audit.service.js';
 import type { Principal } from '../auth/principal.js';
 import { defined } from '../common/defined.js';
 import { invalidValue } from '../common/errors.js';
+import type { AppError } from '../common/errors.js';
 import type { Precondition } from '../common/etag.js';
 import { orAlreadyTaken } from '../common/unique.js';
 import { ChangeFeed } from '../database/change-feed.js';
 import { Database } from '../database/database.service.js';
+import type { LotLock } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
-import type { LockStrength, Tx } from '../database/sql.js';
+import type { Tx } from '../database/sql.js';
 import { messageAfter, normalizedAs, valueHash } from '../observables/observable-row.js';
 import {
   ObservableTypesService,
@@ -106,8 +108,9 @@ export class ObservableTypeAdminService {
     precondition: Precondition,
   ): Promise<void> {
     assertPlatformAdmin(principal);
-    await this.database.inLots(principal, async (tx) => {
-      const row = await this.lock(tx, id, 'NO KEY UPDATE');
+    await this.database.inLots(principal, async (tx, lock) => {
+      const sql = sqlIn(tx);
+      const row = await this.lock(tx, id, lock);
       precondition.assertMatches(row.version);
       if (!row.canDelete) throw observableTypeProtected();
       const types = await this.types.list({ transaction: tx });
@@ -115,20 +118,18 @@ export class ObservableTypeAdminService {
       if (replaceWith !== undefined && (to === null || to.id === id)) {
         throw invalidValue('replaceWith', 'must name another type');
       }
-      const freeLot = async () => {
-        if (to) {
-          if (await this.replaceLot(tx, principal, row, to)) return true;
-        } else if (await isUsed(sqlIn(tx), id)) throw observableTypeInUse();
-        return retypeDeletedLot(sqlIn(tx), id, (to ?? fallbackType(types)).id);
-      };
-      if (await freeLot()) return true;
-      // Whoever gave it to something meanwhile has done so now, and nobody else can.
-      await this.lock(tx, id);
-      if (await freeLot()) return true;
-      await tx.observableType.delete({ where: { id } });
-      await this.announce(tx, principal, 'observable-type.deleted', id, [
-        { field: 'name', old: row.name, new: to?.name ?? null },
-      ]);
+      if (to) {
+        const mayHaveFiles = lock === 'UPDATE' && row.isAttachment && !to.isAttachment;
+        if (mayHaveFiles && (await hasFiles(sql, id))) throw someAreFiles();
+        if (await this.replaceLot(tx, principal, row, to)) return true;
+      } else if (await isUsed(sql, id)) throw observableTypeInUse();
+      if (await retypeDeletedLot(sql, id, (to ?? fallbackType(types)).id)) return true;
+      if (lock === 'UPDATE') {
+        await tx.observableType.delete({ where: { id } });
+        await this.announce(tx, principal, 'observable-type.deleted', id, [
+          { field: 'name', old: row.name, new: to?.name ?? null },
+        ]);
+      }
       return false;
     });
   }
@@ -140,15 +141,13 @@ export class ObservableTypeAdminService {
   private async replaceLot(
     tx: Tx,
     principal: Principal,
-    from: Pick<ObservableType, 'id' | 'name' | 'isAttachment'>,
+    from: Pick<ObservableType, 'id' | 'name'>,
     to: ObservableType,
   ): Promise<boolean> {
     const sql = sqlIn(tx);
-    if (from.isAttachment && !to.isAttachment && (await hasFiles(sql, from.id))) {
-      throw invalidValue('replaceWith', 'must name a type of files: some of these are files');
-    }
     const { rows, hasMore } = await holdLot(sql, from.id);
     if (rows.length === 0) return hasMore;
+    if (!to.isAttachment && rows.some(({ sha256 }) => sha256 !== null)) throw someAreFiles();
     const became = await retype(
       sql,
       to.id,
@@ -172,7 +171,7 @@ export class ObservableTypeAdminService {
     return hasMore;
   }
 
-  private async lock(tx: Tx, id: number, strength: LockStrength = 'UPDATE') {
+  private async lock(tx: Tx, id: number, strength: LotLock = 'UPDATE') {
     await sqlIn(tx)(`SELECT id FROM observable_types WHERE id = $1::int FOR ${strength}`, [id]);
     const row = await tx.observableType.findUnique({ where: { id } });
     if (!row) throw observableTypeNotFound();
@@ -212,6 +211,10 @@ export class ObservableTypeAdminService {
     });
     await this.changes.announce(tx, 'settings');
   }
+}
+
+function someAreFiles(): AppError {
+  return invalidValue('replaceWith', 'must name a type of files: some of these are files');
 }
 
 /** The entry of an observable that has taken another type, or has given way to an equal one. */

@@ -7,7 +7,7 @@ import { CreatesAt } from '../common/answer.interceptor.js';
 import { Answers } from '../common/answers.decorator.js';
 import { IfMatch } from '../common/etag.js';
 import type { Precondition } from '../common/etag.js';
-import { IN_LOTS } from '../records/record-moves.js';
+import { CHANGES_MANY } from '../records/record.schema.js';
 import { ObservableTypeAdminService } from './observable-type-admin.service.js';
 import {
   createObservableTypeSchema,
@@ -71,7 +71,7 @@ export class ObservableTypesController {
   @Delete(':id')
   @Auth('admin:*')
   @Answers('Delete a type of observables', null, {
-    description: `While observables have it this is 409, unless \`replaceWith\` gives them another. ${IN_LOTS}`,
+    description: `While observables have it this is 409, unless \`replaceWith\` gives them another. ${CHANGES_MANY}`,
   })
   remove(
     @Caller() principal: Principal,

@@ -1,5 +1,6 @@
 import type { Sql } from '../database/sql.js';
-import { LOT, holdRows } from '../records/record-moves.js';
+import { LOT, changeLot, holdRows } from '../records/record-moves.js';
+import type { LotObservable } from '../records/record-moves.js';
 
 /** Whether an observable has the type. */
 export function isUsed(sql: Sql, typeId: number): Promise<boolean> {
@@ -37,30 +38,19 @@ export async function holdLot(
   sql: Sql,
   typeId: number,
 ): Promise<{ readonly rows: readonly TypedRow[]; readonly hasMore: boolean }> {
-  const lot = await sql<Pick<TypedRow, 'id' | 'alertId' | 'caseId'>>(
+  const lot = await sql<LotObservable>(
     `SELECT id, alert_id AS "alertId", case_id AS "caseId" FROM observables WHERE type_id = $1 AND deleted_at IS NULL
      ORDER BY organization_id, created_at, id LIMIT ${LOT}`,
     [typeId],
   );
-  const ids = lot.map(({ id }) => id);
-  await holdRows(
-    sql,
-    'cases',
-    lot.flatMap(({ caseId }) => caseId ?? []),
-  );
-  await holdRows(
-    sql,
-    'alerts',
-    lot.flatMap(({ alertId }) => alertId ?? []),
-  );
-  await holdRows(sql, 'observables', ids);
+  const held = await holdRows(sql, lot);
   const rows = await sql<TypedRow>(
     `SELECT o.id, o.alert_id AS "alertId", o.case_id AS "caseId", o.data, o.message, o.tlp, o.pap, encode(f.sha256, 'hex') AS sha256
      FROM observables o LEFT JOIN attachments f ON f.id = o.attachment_id
      WHERE o.id = ANY($2::uuid[]) AND o.type_id = $1 AND o.deleted_at IS NULL ORDER BY o.id`,
-    [typeId, ids],
+    [typeId, held],
   );
-  return { rows, hasMore: lot.length === LOT };
+  return { rows, hasMore: lot.length === LOT || held.length < lot.length };
 }
 
 /** What an observable is as another type. */
@@ -139,11 +129,11 @@ export async function retype(
 }
 
 /** Lets a lot of the deleted observables, which no rule holds, have another type; answers whether there may be others. */
-export async function retypeDeletedLot(sql: Sql, from: number, to: number): Promise<boolean> {
-  const moved = await sql(
-    `UPDATE observables SET type_id = $2 WHERE id IN (
-       SELECT id FROM observables WHERE type_id = $1 AND deleted_at IS NOT NULL LIMIT ${LOT}) RETURNING 1`,
-    [from, to],
-  );
-  return moved.length === LOT;
+export function retypeDeletedLot(sql: Sql, from: number, to: number): Promise<boolean> {
+  return changeLot(sql, 'observables', {
+    set: 'type_id = $2',
+    where: 'r.type_id = $1 AND r.deleted_at IS NOT NULL',
+    order: 'r.organization_id, r.created_at, r.id',
+    values: [from, to],
+  });
 }

@@ -14,7 +14,7 @@ import { orAlreadyTaken } from '../common/unique.js';
 import { ChangeFeed } from '../database/change-feed.js';
 import { Database } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
-import type { LockStrength, Tx } from '../database/sql.js';
+import type { Tx } from '../database/sql.js';
 import type { Prisma } from '../generated/prisma/client.js';
 import type { Named } from '../records/answer.schema.js';
 import { changesBetween } from '../records/record-changes.js';
@@ -234,7 +234,7 @@ export class OrganizationsService {
     tx: Tx,
     principal: Principal,
     id: string,
-    strength: LockStrength = 'NO KEY UPDATE',
+    strength: 'NO KEY UPDATE' | 'UPDATE' = 'NO KEY UPDATE',
   ): Promise<OrganizationRow> {
     await sqlIn(tx)(`SELECT id FROM organizations WHERE id = $1::uuid FOR ${strength}`, [id]);
     const row = await tx.organization.findFirst({

@@ -8,7 +8,7 @@ import { Answers } from '../common/answers.decorator.js';
 import { IfMatch } from '../common/etag.js';
 import type { Precondition } from '../common/etag.js';
 import { idSchema } from '../common/fields.js';
-import { IN_LOTS } from '../records/record-moves.js';
+import { CHANGES_MANY } from '../records/record.schema.js';
 import { StatusAdminService } from './status-admin.service.js';
 import {
   createStatusSchema,
@@ -71,7 +71,7 @@ export class AlertStatusesController {
   @Delete(':id')
   @Auth('admin:*')
   @Answers('Delete a status of alerts', null, {
-    description: `While alerts have it this is 409, unless \`replaceWith\` gives them another. ${IN_LOTS}`,
+    description: `While alerts have it this is 409, unless \`replaceWith\` gives them another. ${CHANGES_MANY}`,
   })
   remove(
     @Caller() principal: Principal,

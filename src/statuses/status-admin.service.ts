@@ -12,10 +12,11 @@ import { orAlreadyTaken } from '../common/unique.js';
 import { ChangeFeed } from '../database/change-feed.js';
 import { isForeignKeyViolation } from '../database/database-errors.js';
 import { Database } from '../database/database.service.js';
+import type { LotLock } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
-import type { LockStrength, Tx } from '../database/sql.js';
+import type { Tx } from '../database/sql.js';
 import { toActivities } from '../records/record-changes.js';
-import { moveRecords } from '../records/record-moves.js';
+import { moveLot } from '../records/record-moves.js';
 import { settleClocks } from '../sla/sla.queries.js';
 import { stageInUse, statusInUse, statusNotFound, statusProtected } from './statuses.errors.js';
 import type { CreateStatus, StatusDetail, UpdateStatus } from './statuses.schema.js';
@@ -119,27 +120,23 @@ export class StatusAdminService {
     precondition: Precondition,
   ): Promise<void> {
     assertPlatformAdmin(principal);
-    try {
-      await this.database.inLots(principal, async (tx) => {
-        const status = await this.lock(tx, kind, id, 'NO KEY UPDATE');
-        precondition.assertMatches(status.version);
-        if (!status.canDelete) throw statusProtected();
-        const successor =
-          replaceWith === undefined ? null : await this.successorOf(tx, kind, status, replaceWith);
-        if (successor && (await this.moveLot(tx, principal, kind, status, successor))) return true;
-        // Whoever gave it to something meanwhile has done so now, and nobody else can.
-        await this.lock(tx, kind, id);
-        if (successor && (await this.moveLot(tx, principal, kind, status, successor))) return true;
-        await tx.status.delete({ where: { id } });
+    await this.database.inLots(principal, async (tx, lock) => {
+      const status = await this.lock(tx, kind, id, lock);
+      precondition.assertMatches(status.version);
+      if (!status.canDelete) throw statusProtected();
+      const successor =
+        replaceWith === undefined ? null : await this.successorOf(tx, kind, status, replaceWith);
+      if (successor && (await this.moveLot(tx, principal, kind, status, successor))) return true;
+      if (lock === 'UPDATE') {
+        await tx.status.delete({ where: { id } }).catch((error: unknown) => {
+          throw isForeignKeyViolation(error) ? statusInUse() : error;
+        });
         await this.announce(tx, principal, 'status.deleted', id, [
           { field: 'value', old: status.value, new: successor?.value ?? null },
         ]);
-        return false;
-      });
-    } catch (error) {
-      if (isForeignKeyViolation(error)) throw statusInUse();
-      throw error;
-    }
+      }
+      return false;
+    });
   }
 
   private async successorOf(
@@ -170,7 +167,7 @@ export class StatusAdminService {
       oldValue: from.value,
       newValue: to.value,
     });
-    const { ids, hasMore } = await moveRecords(
+    const { ids, hasMore } = await moveLot(
       sqlIn(tx),
       kind,
       {
@@ -178,6 +175,7 @@ export class StatusAdminService {
           in_progress_at = CASE WHEN $3 = 'InProgress' THEN coalesce(in_progress_at, now()) ELSE in_progress_at END,
           closed_at = CASE WHEN $3 = 'Closed' THEN coalesce(closed_at, now()) ELSE closed_at END`,
         where: 'r.status_id = $1::uuid',
+        order: 'r.organization_id, r.created_at, r.id',
         values: [from.id, to.id, to.stage],
       },
       line,
@@ -218,7 +216,7 @@ export class StatusAdminService {
     tx: Tx,
     kind: StatusKind,
     id: string,
-    strength: LockStrength = 'UPDATE',
+    strength: LotLock = 'UPDATE',
   ): Promise<Status> {
     await sqlIn(tx)(`SELECT id FROM statuses WHERE id = $1::uuid FOR ${strength}`, [id]);
     const row = await tx.status.findFirst({ where: { id, kind } });

@@ -8,7 +8,7 @@ import { Answers } from '../common/answers.decorator.js';
 import type { Page } from '../common/pagination.js';
 import { tagAnswerSchema } from '../records/answer.schema.js';
 import type { Tag } from '../records/answer.schema.js';
-import { IN_LOTS } from '../records/record-moves.js';
+import { CHANGES_MANY } from '../records/record.schema.js';
 import { createTagSchema, tagIdSchema, tagListQuery, updateTagSchema } from './tags.schema.js';
 import type { CreateTag, TagListQuery, UpdateTag } from './tags.schema.js';
 import { TagsService } from './tags.service.js';
@@ -62,7 +62,7 @@ export class TagsController {
 
   @Delete(':id')
   @Auth('admin:*')
-  @Answers('Delete a tag and take it off every record', null, { description: IN_LOTS })
+  @Answers('Delete a tag and take it off every record', null, { description: CHANGES_MANY })
   remove(
     @Caller() principal: Principal,
     @Param('id', { schema: tagIdSchema }) id: number,

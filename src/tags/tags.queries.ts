@@ -4,16 +4,14 @@ import type { Principal } from '../auth/principal.js';
 import type { Sql } from '../database/sql.js';
 import type { Tag } from '../records/answer.schema.js';
 import { LOT, holdRows } from '../records/record-moves.js';
+import type { LotObservable } from '../records/record-moves.js';
 
 /** Some of what has a tag, by kind. */
 interface TaggedLot {
   readonly cases: readonly string[];
   readonly alerts: readonly string[];
-  readonly observables: readonly string[];
+  readonly observables: readonly LotObservable[];
   readonly templates: readonly string[];
-  /** The records of the observables. */
-  readonly parentCases: readonly string[];
-  readonly parentAlerts: readonly string[];
   readonly size: number;
 }
 
@@ -26,15 +24,20 @@ export async function untagLot(
   principal: Principal,
   { id, name }: Pick<Tag, 'id' | 'name'>,
 ): Promise<boolean> {
-  const lot = await holdLot(sql, id);
+  const lot = await findLot(sql, id);
   if (!lot || lot.size === 0) return false;
+  const observables = await holdRows(sql, lot.observables, lot.cases, lot.alerts);
+  await sql('SELECT id FROM case_templates WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE', [
+    lot.templates,
+  ]);
   const line = toActivityRow(principal, { action: 'removed', fieldName: 'tags', oldValue: name });
   const entry = {
     ...toActorColumns(principal),
     changes: [{ field: 'tags', old: name, new: null }],
   };
   const untag = (links: string, column: string, ids: string) =>
-    `DELETE FROM ${links} WHERE tag_id = $1::int AND ${column} = ANY(${ids}::uuid[]) RETURNING ${column} AS id`;
+    `DELETE FROM ${links} x USING unnest(${ids}::uuid[]) AS lot(id) WHERE x.${column} = lot.id AND x.tag_id = $1::int
+       RETURNING x.${column} AS id`;
   const move = (table: string, ids: string) =>
     `UPDATE ${table} SET version = version + 1, updated_at = now() WHERE id IN (${ids})`;
   await sql(
@@ -63,17 +66,17 @@ export async function untagLot(
       JSON.stringify(entry),
       lot.cases,
       lot.alerts,
-      lot.observables,
+      observables,
       lot.templates,
     ],
   );
-  return lot.size === LOT;
+  return lot.size === LOT || observables.length < lot.observables.length;
 }
 
-/** Some of what has the tag, held with the records of the observables. */
-async function holdLot(sql: Sql, tagId: number): Promise<TaggedLot | undefined> {
-  const idsOf = (kind: string, id = 'lot.id') =>
-    `coalesce(json_agg(DISTINCT ${id}) FILTER (WHERE lot.kind = '${kind}' AND ${id} IS NOT NULL), '[]')`;
+async function findLot(sql: Sql, tagId: number): Promise<TaggedLot | undefined> {
+  const allOf = (kind: string, what = 'lot.id') =>
+    `coalesce(json_agg(${what}) FILTER (WHERE lot.kind = '${kind}'), '[]')`;
+  const observable = `json_build_object('id', o.id, 'caseId', o.case_id, 'alertId', o.alert_id)`;
   const [lot] = await sql<TaggedLot>(
     `WITH lot AS MATERIALIZED (
        SELECT * FROM (
@@ -82,15 +85,10 @@ async function holdLot(sql: Sql, tagId: number): Promise<TaggedLot | undefined> 
          UNION ALL SELECT 'observable', observable_id FROM observable_tags WHERE tag_id = $1::int
          UNION ALL SELECT 'case-template', case_template_id FROM case_template_tags WHERE tag_id = $1::int) x
        LIMIT ${LOT})
-     SELECT ${idsOf('case')} AS cases, ${idsOf('alert')} AS alerts, ${idsOf('observable')} AS observables,
-       ${idsOf('case-template')} AS templates, ${idsOf('observable', 'o.case_id')} AS "parentCases",
-       ${idsOf('observable', 'o.alert_id')} AS "parentAlerts", count(*)::int AS size
+     SELECT ${allOf('case')} AS cases, ${allOf('alert')} AS alerts, ${allOf('observable', observable)} AS observables,
+       ${allOf('case-template')} AS templates, count(*)::int AS size
      FROM lot LEFT JOIN observables o ON lot.kind = 'observable' AND o.id = lot.id`,
     [tagId],
   );
-  if (!lot) return undefined;
-  await holdRows(sql, 'cases', [...lot.cases, ...lot.parentCases]);
-  await holdRows(sql, 'alerts', [...lot.alerts, ...lot.parentAlerts]);
-  await holdRows(sql, 'observables', lot.observables);
   return lot;
 }

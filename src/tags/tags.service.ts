@@ -9,8 +9,9 @@ import { Cursors } from '../common/pagination.js';
 import type { Page } from '../common/pagination.js';
 import { findByName, orAlreadyTaken } from '../common/unique.js';
 import { Database } from '../database/database.service.js';
+import type { LotLock } from '../database/database.service.js';
 import { sqlIn } from '../database/sql.js';
-import type { LockStrength, Tx } from '../database/sql.js';
+import type { Tx } from '../database/sql.js';
 import type { Tag } from '../records/answer.schema.js';
 import { untagLot } from './tags.queries.js';
 import type { CreateTag, TagListQuery, UpdateTag } from './tags.schema.js';
@@ -99,21 +100,20 @@ export class TagsService {
    * records; then deletes it.
    */
   async remove(principal: Principal, id: number): Promise<void> {
-    await this.database.inLots(principal, async (tx) => {
-      const tag = await this.lock(tx, principal, id, 'NO KEY UPDATE');
+    await this.database.inLots(principal, async (tx, lock) => {
+      const tag = await this.lock(tx, principal, id, lock);
       if (await untagLot(sqlIn(tx), principal, tag)) return true;
-      // Whoever gave it to something meanwhile has done so now, and nobody else can.
-      await this.lock(tx, principal, id);
-      if (await untagLot(sqlIn(tx), principal, tag)) return true;
-      await tx.tag.delete({ where: { id } });
-      await this.record(tx, principal, 'tag.deleted', id, tag.organizationId, [
-        { field: 'name', old: tag.name, new: null },
-      ]);
+      if (lock === 'UPDATE') {
+        await tx.tag.delete({ where: { id } });
+        await this.record(tx, principal, 'tag.deleted', id, tag.organizationId, [
+          { field: 'name', old: tag.name, new: null },
+        ]);
+      }
       return false;
     });
   }
 
-  private async lock(tx: Tx, principal: Principal, id: number, strength: LockStrength = 'UPDATE') {
+  private async lock(tx: Tx, principal: Principal, id: number, strength: LotLock = 'UPDATE') {
     await sqlIn(tx)(`SELECT id FROM tags WHERE id = $1::int FOR ${strength}`, [id]);
     const tag = await tx.tag.findFirst({
       where: { id, ...ownedBy(principal) },

@@ -1,5 +1,7 @@
 import pg from 'pg';
 import type { BulkCreated } from '../../src/alerts/alerts.schema.js';
+import type { CaseTemplate } from '../../src/case-templates/case-templates.schema.js';
+import type { Case } from '../../src/cases/cases.schema.js';
 import type { Client } from '../../src/clients/clients.schema.js';
 import type { ObservableTypeDetail } from '../../src/observable-types/observable-types.schema.js';
 import type { Tag } from '../../src/records/answer.schema.js';
@@ -15,6 +17,7 @@ import { expectProblem } from '../matchers.js';
 
 /** More than one lot, and fewer than two. */
 const MANY = LOT + 100;
+const BULK_MAX = 1_000;
 
 let api: TestApp;
 let tenant: Tenant;
@@ -39,8 +42,8 @@ async function add<T>(path: string, body: object, agent = platform): Promise<T> 
 /** Alerts that all have what `body` says; their ids. */
 async function createAlerts(count: number, body: object): Promise<string[]> {
   const ids: string[] = [];
-  for (let left = count; left > 0; left -= LOT) {
-    const alerts = Array.from({ length: Math.min(left, LOT) }, (_, place) => ({
+  for (let left = count; left > 0; left -= BULK_MAX) {
+    const alerts = Array.from({ length: Math.min(left, BULK_MAX) }, (_, place) => ({
       title: `One of many ${place}`,
       statusValue: 'new',
       severity: 2,
@@ -67,6 +70,8 @@ interface Removal {
   readonly entry: string;
   /** Gives it to the alert `$2`. */
   readonly give: string;
+  /** Takes it from the alert `$2`. */
+  readonly take: string;
 }
 
 const countOf = async (table: string, condition: string, id: string) => {
@@ -88,6 +93,7 @@ const REMOVALS: readonly (readonly [string, (count: number) => Promise<Removal>]
         line: { action: 'removed', field: 'tags' },
         entry: 'alert.updated',
         give: 'INSERT INTO alert_tags (tag_id, alert_id) VALUES ($1, $2)',
+        take: 'DELETE FROM alert_tags WHERE tag_id = $1 AND alert_id = $2',
       };
     },
   ],
@@ -105,6 +111,8 @@ const REMOVALS: readonly (readonly [string, (count: number) => Promise<Removal>]
         line: { action: 'statusChanged', field: 'statusValue' },
         entry: 'alert.updated',
         give: 'UPDATE alerts SET status_id = $1 WHERE id = $2',
+        take: `UPDATE alerts SET status_id = (SELECT id FROM statuses WHERE kind = 'alert' AND value = 'in-progress')
+          WHERE status_id = $1 AND id = $2`,
       };
     },
   ],
@@ -122,6 +130,7 @@ const REMOVALS: readonly (readonly [string, (count: number) => Promise<Removal>]
         line: { action: 'updated', field: 'clientName' },
         entry: 'alert.updated',
         give: 'UPDATE alerts SET client_id = $1 WHERE id = $2',
+        take: 'UPDATE alerts SET client_id = NULL WHERE client_id = $1 AND id = $2',
       };
     },
   ],
@@ -139,67 +148,64 @@ const REMOVALS: readonly (readonly [string, (count: number) => Promise<Removal>]
         line: { action: 'updated', field: 'observables.dataType' },
         entry: 'observable.updated',
         give: 'UPDATE observables SET type_id = $1 WHERE alert_id = $2',
+        take: `UPDATE observables SET type_id = (SELECT id FROM observable_types WHERE name = 'domain')
+          WHERE type_id = $1 AND alert_id = $2`,
       };
     },
   ],
 ];
 
-describe.each(REMOVALS)('deleting the %s of many records', (_, make) => {
-  /** The process of the server that waits for the row, once that many of all kinds do. */
-  const waiting = async ({ table }: Removal, count: number) => {
-    const processes = await eventually(
-      () =>
-        api.db.rows<{ pid: number; isServer: boolean }>(
-          `SELECT pid, application_name <> 'test' AS "isServer" FROM pg_stat_activity
-           WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE $1`,
-          [`%FROM ${table} %FOR %UPDATE%`],
-        ),
-      (found) => found.length === count,
-    );
-    return processes.find(({ isServer }) => isServer)?.pid;
-  };
+const send = ({ path }: Removal) => platform.delete(path);
 
-  const send = ({ path }: Removal) => platform.delete(path);
+/** What became of the alerts. */
+const told = ({ alertIds, line, entry }: Removal) =>
+  api.db.rows<{ version: number; lines: number; entries: number }>(
+    `SELECT a.version,
+       (SELECT count(*)::int FROM activities x WHERE x.alert_id = a.id AND x.action = $2 AND x.field_name = $3) AS lines,
+       (SELECT count(*)::int FROM audit_entries e WHERE e.action = $4
+         AND e.target_id IN (SELECT a.id::text UNION SELECT o.id::text FROM observables o WHERE o.alert_id = a.id)) AS entries
+     FROM alerts a WHERE a.id = ANY($1::uuid[])`,
+    [alertIds, line.action, line.field, entry],
+  );
 
-  /** What became of the alerts. */
-  const told = ({ alertIds, line, entry }: Removal) =>
-    api.db.rows<{ version: number; lines: number; entries: number }>(
-      `SELECT a.version,
-         (SELECT count(*)::int FROM activities x WHERE x.alert_id = a.id AND x.action = $2 AND x.field_name = $3) AS lines,
-         (SELECT count(*)::int FROM audit_entries e WHERE e.action = $4
-           AND e.target_id IN (SELECT a.id::text UNION SELECT o.id::text FROM observables o WHERE o.alert_id = a.id)) AS entries
-       FROM alerts a WHERE a.id = ANY($1::uuid[])`,
-      [alertIds, line.action, line.field, entry],
-    );
+const connections: pg.Client[] = [];
 
-  const connections: pg.Client[] = [];
+async function connect(): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: api.db.url, application_name: 'test' });
+  connections.push(client);
+  await client.connect();
+  return client;
+}
 
-  async function connect(): Promise<pg.Client> {
-    const client = new pg.Client({ connectionString: api.db.url, application_name: 'test' });
-    connections.push(client);
-    await client.connect();
-    return client;
+afterEach(() => Promise.all(connections.splice(0).map((client) => client.end())));
+
+/** Lets the server's second statement from now on that changes alerts find its connection gone. */
+async function loseSecondLot(work: () => Promise<void>): Promise<void> {
+  await api.db.rows('CREATE SEQUENCE statements');
+  await api.db.rows(
+    `CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$
+     BEGIN
+       IF nextval('statements') = 2 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;
+       RETURN NULL;
+     END $$`,
+  );
+  await api.db.rows('CREATE TRIGGER lose BEFORE UPDATE ON alerts EXECUTE FUNCTION lose()');
+  try {
+    await work();
+  } finally {
+    await api.db.rows('DROP TRIGGER lose ON alerts');
+    await api.db.rows('DROP FUNCTION lose');
+    await api.db.rows('DROP SEQUENCE statements');
   }
+}
 
-  afterEach(() => Promise.all(connections.splice(0).map((client) => client.end())));
-
+describe.each(REMOVALS)('deleting the %s that records have', (_, make) => {
   it('commits lot by lot: what was done before an interruption stays, and the rest is done when it is sent again', async () => {
     const removal = await make(MANY);
-    const [before, between] = [await connect(), await connect()];
-    const hold = (client: pg.Client) =>
-      client.query(`BEGIN; SELECT 1 FROM ${removal.table} WHERE id = '${removal.id}' FOR UPDATE`);
-    await hold(before);
-    const interrupted = send(removal).then((response) => response);
-    await waiting(removal, 1);
-    const held = hold(between);
-    await waiting(removal, 2);
-    await before.query('COMMIT');
-    await held;
-    const pid = await waiting(removal, 1);
+    await loseSecondLot(async () => {
+      expectProblem(await send(removal), 503, 'UNAVAILABLE');
+    });
     expect(await removal.left()).toBe(MANY - LOT);
-    await api.db.rows('SELECT pg_terminate_backend($1)', [pid]);
-    expectProblem(await interrupted, 503, 'UNAVAILABLE');
-    await between.query('ROLLBACK');
     const half = await told(removal);
     expect(half.filter(({ version }) => version === 2)).toHaveLength(LOT);
     for (const { version, ...rest } of half)
@@ -212,21 +218,163 @@ describe.each(REMOVALS)('deleting the %s of many records', (_, make) => {
     expect(await countOf(removal.table, 'id', removal.id)).toBe(0);
   }, 60_000);
 
-  it('waits for a record that takes it at that moment, and frees it too', async () => {
-    const removal = await make(1);
-    const [alertId] = await createAlerts(1, {
-      observables: [{ dataType: 'ip', data: '192.0.2.1' }],
-    });
+  it('does more than a lot in one go', async () => {
+    const removal = await make(MANY);
+    expect((await send(removal)).status).toBe(204);
+    expect(await removal.left()).toBe(0);
+    for (const each of await told(removal))
+      expect(each).toEqual({ version: 2, lines: 1, entries: 1 });
+  }, 60_000);
+
+  it('answers 503 while another request changes many, and is done when sent again; few are changed all the same', async () => {
+    const [many, few] = [await make(MANY), await make(1)];
+    const other = await connect();
+    await other.query("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('lots', 0))");
+    expect((await send(few)).status).toBe(204);
+    const problem = expectProblem(await send(many), 503, 'UNAVAILABLE');
+    expect(problem.detail).toMatch(/another request/);
+    expect(await many.left()).toBe(MANY - LOT);
+    await other.query('ROLLBACK');
+    expect((await send(many)).status).toBe(204);
+  }, 60_000);
+
+  /** Sends it while another transaction has written `statement` of the alert, and commits that once it is waited for. */
+  async function sendBeside(removal: Removal, statement: string, alertId = '') {
     const writer = await connect();
     await writer.query('BEGIN');
-    await writer.query(removal.give, [removal.id, alertId]);
+    await writer.query(statement, [removal.id, alertId]);
     const removed = send(removal).then((response) => response);
-    await waiting(removal, 1);
+    await eventually(
+      () =>
+        api.db.rows(
+          `SELECT 1 FROM pg_stat_activity
+           WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name <> 'test'`,
+        ),
+      (waiting) => waiting.length === 1,
+    );
     await writer.query('COMMIT');
     expect((await removed).status).toBe(204);
     expect(await removal.left()).toBe(0);
-    expect(await told({ ...removal, alertIds: [alertId ?? ''] })).toEqual([
+  }
+
+  it('waits for a record that takes it at that moment, and frees it too', async () => {
+    const removal = await make(1);
+    const [alertId = ''] = await createAlerts(1, {
+      observables: [{ dataType: 'ip', data: '192.0.2.1' }],
+    });
+    await sendBeside(removal, removal.give, alertId);
+    expect(await told({ ...removal, alertIds: [alertId] })).toEqual([
       { version: 2, lines: 1, entries: 1 },
     ]);
   });
+
+  it('waits for a record that loses it at that moment, and leaves that one alone', async () => {
+    const removal = await make(1);
+    await sendBeside(removal, removal.take, removal.alertIds[0]);
+    expect(await told(removal)).toEqual([{ version: 1, lines: 0, entries: 0 }]);
+  });
+});
+
+describe('deleting a client in favour of another of many records', () => {
+  it('ends where the other is deleted in its favour at once, and loses no record', async () => {
+    const [a, b] = (await Promise.all(
+      ['A', 'B'].map((name) => add<Client>('/api/clients', { name: unique(name) }, http)),
+    )) as [Client, Client];
+    const alertIds = [
+      ...(await createAlerts(2 * LOT + 100, { clientId: a.id })),
+      ...(await createAlerts(LOT + 100, { clientId: b.id })),
+    ];
+    const statuses = await Promise.all(
+      [
+        [a, b],
+        [b, a],
+      ].map(
+        async ([from, to]) =>
+          (await http.delete(`/api/clients/${from?.id ?? ''}?replaceWith=${to?.id ?? ''}`)).status,
+      ),
+    );
+    expect(statuses.filter((status) => status === 204).length).toBeLessThanOrEqual(1);
+    const left = await api.db.rows<{ id: string; n: number }>(
+      'SELECT client_id::text AS id, count(*)::int AS n FROM alerts WHERE id = ANY($1::uuid[]) GROUP BY 1',
+      [alertIds],
+    );
+    const living = (await http.get('/api/clients?limit=1000')).body as Client[];
+    for (const { id } of left) expect(living.map((client) => client.id)).toContain(id);
+    expect(left.reduce((sum, { n }) => sum + n, 0)).toBe(alertIds.length);
+  }, 60_000);
+});
+
+describe('what refers to it beside alerts', () => {
+  it('loses a tag in lots: cases, observables with their records, and templates', async () => {
+    const tag = await add<Tag>('/api/tags', { name: unique('tag') }, http);
+    const tags = [tag.id];
+    const cases = await Promise.all(
+      Array.from({ length: 20 }, async (_, place) => {
+        const body = { title: `Case ${place}`, statusValue: 'new', severity: 2, tags };
+        return ((await http.post('/api/cases').send(body)).body as Case).id;
+      }),
+    );
+    const templates = await Promise.all(
+      [1, 2, 3].map(() =>
+        add<CaseTemplate>('/api/case-templates', { name: unique('template'), tags }, http),
+      ),
+    );
+    const parents = [
+      ...(await createAlerts(2, { tags })).map((alertId) => ({ alertId })),
+      ...cases.slice(0, 1).map((caseId) => ({ caseId })),
+    ];
+    for (const parent of parents) {
+      const observables = Array.from({ length: 400 }, (_, place) => ({
+        dataType: 'other',
+        data: `Value ${place}`,
+        tags,
+      }));
+      const response = await http.post('/api/observables/bulk').send({ ...parent, observables });
+      expect(response.status).toBe(200);
+    }
+    expect(await countOf('observable_tags', 'tag_id', String(tag.id))).toBe(1_200);
+    expect((await platform.delete(`/api/tags/${tag.id}`)).status).toBe(204);
+    for (const links of ['alert_tags', 'case_tags', 'observable_tags', 'case_template_tags'])
+      expect(await countOf(links, 'tag_id', String(tag.id))).toBe(0);
+    const entries = await api.db.rows(
+      'SELECT action, count(DISTINCT target_id)::int AS targets, count(*)::int AS entries FROM audit_entries WHERE changes = $1 GROUP BY action ORDER BY action',
+      [JSON.stringify([{ field: 'tags', old: tag.name, new: null }])],
+    );
+    expect(entries).toEqual([
+      { action: 'alert.updated', targets: 2, entries: 2 },
+      { action: 'case-template.updated', targets: 3, entries: 3 },
+      { action: 'case.updated', targets: 20, entries: 20 },
+      { action: 'observable.updated', targets: 1_200, entries: 1_200 },
+    ]);
+    const [template] = templates;
+    expect((await http.get(`/api/case-templates/${template?.id ?? ''}`)).body).toMatchObject({
+      tags: [],
+      version: 2,
+    });
+  }, 60_000);
+
+  it('does not keep a client or a type of observables once it is deleted itself, however many there are', async () => {
+    const client = await add<Client>('/api/clients', { name: unique('Client') }, http);
+    const type = await add<ObservableTypeDetail>('/api/observable-types', { name: unique('type') });
+    const alertIds = await createAlerts(MANY, {
+      clientId: client.id,
+      observables: [{ dataType: type.name, data: 'x' }],
+    });
+    const removals = [`/api/clients/${client.id}`, `/api/observable-types/${type.id}`];
+    for (const path of removals) expectProblem(await platform.delete(path), 409, 'IN_USE');
+    const observables = await api.db.rows<{ id: string }>(
+      'SELECT id::text AS id FROM observables WHERE type_id = $1',
+      [type.id],
+    );
+    const deleted = [
+      ['observables', observables.map(({ id }) => id)],
+      ['alerts', alertIds],
+    ] as const;
+    for (const [path, ids] of deleted)
+      for (let from = 0; from < ids.length; from += BULK_MAX) {
+        const body = { ids: ids.slice(from, from + BULK_MAX) };
+        expect((await http.post(`/api/${path}/bulk/delete`).send(body)).status).toBe(200);
+      }
+    for (const path of removals) expect((await platform.delete(path)).status).toBe(204);
+  }, 60_000);
 });
