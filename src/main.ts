@@ -24,6 +24,8 @@ try {
     );
   };
   process.on('SIGTERM', stop).on('SIGINT', stop);
+  // Last of all: from this line on it can be told to stop.
+  print(`listening on ${instance.url}`);
 } catch (error) {
   const { text, exitCode } = explainFailure(error, process.env);
   process.stderr.write(`${text}\n`);

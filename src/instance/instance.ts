@@ -85,7 +85,6 @@ async function serve(
   if (first) print(banner(config, config.hasPublicUrl ? config.publicUrl : url, first.secrets));
   const warning = await otherPepper(app);
   if (warning !== null) print(warning);
-  print(`listening on ${url}`);
 
   return {
     url,
