@@ -129,7 +129,7 @@ const NEW_ID_SQL = `encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
 /**
  * Inserts the entry in the JSON `entry` for each of the rows `(id, organization_id)` of `source`, as what it is about.
  *
- * One by one: gathered in one value, the entries of a change of half a million records would be more than the 256 MiB it may hold.
+ * One by one: gathered in one value, the entries of many rows may be more than the 256 MiB it can hold.
  */
 export function insertEachAuditSql(entry: string, source: string): string {
   const row = `${entry} || jsonb_build_object('id', ${NEW_ID_SQL}, 'organizationId', x.organization_id, 'targetId', x.id)`;

@@ -11,6 +11,7 @@ import type { Tenant } from '../factories.js';
 import { expectInvalid, expectProblem } from '../matchers.js';
 import { MISSING_ID, send } from '../outcomes.js';
 import { sendRaw } from '../raw.js';
+import { shortestMs } from '../shortest.js';
 
 let api: TestApp;
 let tenant: Tenant;
@@ -471,6 +472,9 @@ describe('a malformed body', () => {
 });
 
 describe('a hostile body', () => {
+  /** Far above what it takes, far below what a quadratic walk or an expression gone wild would. */
+  const QUICK_MS = 1_500;
+
   const wrap = (fields: string) => `{"title":"x","statusValue":"new","severity":1,${fields}}`;
   const DEEP = '['.repeat(100_000) + ']'.repeat(100_000);
   const deepObject = '{"a":'.repeat(50_000) + '1' + '}'.repeat(50_000);
@@ -510,14 +514,13 @@ describe('a hostile body', () => {
     ],
   ])('answers 4xx quickly: %s', async (_, body) => {
     const before = await alertCount();
-    const startedAt = performance.now();
-    const answer = await postText(body);
-    const elapsedMs = performance.now() - startedAt;
-    expect(answer.status).toBeGreaterThanOrEqual(400);
-    expect(answer.status).toBeLessThan(500);
-    expect(answer.body.length).toBeLessThan(20_000);
-    // Far above what it takes, far below what a quadratic walk or an expression gone wild would.
-    expect(elapsedMs).toBeLessThan(1_500);
+    const tookMs = await shortestMs(QUICK_MS, async () => {
+      const answer = await postText(body);
+      expect(answer.status).toBeGreaterThanOrEqual(400);
+      expect(answer.status).toBeLessThan(500);
+      expect(answer.body.length).toBeLessThan(20_000);
+    });
+    expect(tookMs).toBeLessThan(QUICK_MS);
     expect(await alertCount()).toBe(before);
     expect((await http.get('/health/live')).status).toBe(200);
   });
@@ -532,10 +535,11 @@ describe('a hostile body', () => {
     ['registry', '\\'.repeat(10_000)],
     ['regexp', '(a+)+'.repeat(2000)],
   ])('takes 10 kB of bait as %s quickly', async (dataType, data) => {
-    const startedAt = performance.now();
-    const response = await postAlert({ ...BODY, observables: [{ dataType, data }] });
-    expect(performance.now() - startedAt).toBeLessThan(1_500);
-    expect(response.status).toBe(200);
+    const tookMs = await shortestMs(QUICK_MS, async () => {
+      const response = await postAlert({ ...BODY, observables: [{ dataType, data }] });
+      expect(response.status).toBe(200);
+    });
+    expect(tookMs).toBeLessThan(QUICK_MS);
   });
 
   it('changes no prototype', async () => {
