@@ -15,7 +15,7 @@ import {
 
 /** What deletions say that change many records first (`Database.inLots`). */
 export const CHANGES_MANY =
-  'Up to 1,000 are changed together with the deletion, or none. Where there are more they are changed 1,000 at a time, which takes minutes for hundreds of thousands, and what is changed stays changed, also where an error or a timeout ends it midway: send the same request again to finish; 404 then says that it is done.';
+  'Fewer than 1,000 are changed together with the deletion, or none. Where there are more they are changed 1,000 at a time, which takes minutes for hundreds of thousands, and what is changed stays changed, also where an error or a timeout ends it midway: send the same request again to finish; 404 then says that it is done.';
 
 /** The tag an input means: one that exists by id, or one by name that is found or created. */
 export type TagInput = number | { readonly name: string };
